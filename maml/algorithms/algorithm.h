@@ -1,0 +1,64 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "maml/diff/adaptation.h"
+
+namespace maml {
+
+/// What one group of tasks contributes to an outer step, a row a task; filled by an algorithm.
+template <class T> struct MetaGradient {
+  std::vector<T> losses;       ///< query loss after adaptation (of `pretrained`: the joint loss)
+  std::vector<T> before;       ///< metric at theta_0, on the support data
+  std::vector<T> after;        ///< metric at theta_K, on the query data
+  std::vector<T> gradient;     ///< tasks x parameters
+  std::vector<T> d_rates;      ///< tasks x RateLayout::size(), empty where rates are fixed
+  std::vector<T> step_losses;  ///< scratch of the step weights, tasks
+
+  MetaGradient(std::size_t tasks, std::size_t parameters, std::size_t rates)
+      : losses(tasks), before(tasks), after(tasks), gradient(tasks * parameters), d_rates(tasks * rates),
+        step_losses(tasks) {}
+};
+
+/// What an algorithm reads beside the adaptation.
+template <class T> struct AlgorithmInput {
+  const T* theta_0;
+  /// w_0 .. w_K of the query losses; empty: the last only.
+  std::span<const T> step_weights;
+};
+
+/// What a row of the table implies for the inner loop; the user's own settings go on top.
+struct AlgorithmTraits {
+  bool second_order = true;
+  bool adapts = true;               ///< false: trains jointly, the inner loop serves evaluation only
+  bool learns_element_rates = false;
+  bool inner_minibatches = false;
+  /// Which parameters are adapted unless the user says so: all, the last layer only, or all but the last layer.
+  enum class Adapts { all, head, body } which = Adapts::all;
+};
+
+/// One row of the table of algorithms.
+struct Algorithm {
+  std::string_view name;
+  std::string_view summary;  ///< one line, with its source
+  AlgorithmTraits traits;
+  void (*f32)(Adaptation<float>&, Task<float>&, const AlgorithmInput<float>&, MetaGradient<float>&);
+  void (*f64)(Adaptation<double>&, Task<double>&, const AlgorithmInput<double>&, MetaGradient<double>&);
+
+  void operator()(Adaptation<float>& a, Task<float>& t, const AlgorithmInput<float>& in, MetaGradient<float>& out) const {
+    f32(a, t, in, out);
+  }
+  void operator()(Adaptation<double>& a, Task<double>& t, const AlgorithmInput<double>& in,
+                  MetaGradient<double>& out) const {
+    f64(a, t, in, out);
+  }
+};
+
+/// The table. Adding an algorithm is one file and one line in algorithms.cpp.
+std::span<const Algorithm> algorithms();
+/// The row of that name; throws Error that names the nearest.
+const Algorithm& algorithm(std::string_view name);
+
+}  // namespace maml

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace maml {
+
+/// Philox4x32-10 (Salmon et al., SC 2011): 128 random bits as a pure function of counter and key.
+std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
+
+/// What a stream of random numbers is for; streams of different purposes never meet.
+enum class Purpose : std::uint32_t {
+  initial_parameters = 1,
+  train_task,
+  validation_task,
+  test_task,
+  rollout,
+  check,
+};
+
+/// The stream of random numbers that belongs to (seed, purpose, iteration, task), and to nothing else: it does not
+/// depend on threads, order of calls elsewhere, prefetching or resuming.
+class Rng {
+public:
+  Rng(std::uint64_t seed, Purpose purpose, std::uint32_t iteration = 0, std::uint32_t task = 0);
+
+  std::uint32_t next();
+  /// Uniform in [0, 1), 53 bits.
+  double uniform();
+  double uniform(double low, double high) { return low + (high - low) * uniform(); }
+  /// Standard normal (Box-Muller).
+  double normal();
+  /// Normal of standard deviation 1 drawn again while outside [-2, 2] (TensorFlow's truncated_normal).
+  double truncated_normal();
+  /// Uniform whole number in [0, n), n > 0, without bias.
+  std::uint32_t below(std::uint32_t n);
+  /// The numbers 0 .. n-1 in random order.
+  std::vector<std::uint32_t> permutation(std::uint32_t n);
+
+private:
+  std::array<std::uint32_t, 2> key_;
+  std::array<std::uint32_t, 4> counter_;
+  std::array<std::uint32_t, 4> block_{};
+  unsigned used_ = 4;
+  double spare_normal_ = 0;
+  bool has_spare_ = false;
+};
+
+}  // namespace maml

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "maml/base/rng.h"
+#include "maml/base/shape.h"
+#include "maml/diff/task.h"
+
+namespace maml {
+
+/// Names the tasks to draw: tasks first .. first + group - 1 of an iteration, a function of these numbers alone.
+struct Draw {
+  std::uint64_t seed = 0;
+  Purpose purpose = Purpose::train_task;
+  std::uint32_t iteration = 0;
+  std::uint32_t first = 0;
+};
+
+/// A group of tasks that can be drawn again and again, without allocation.
+template <class T> class TaskGroup : public Task<T> {
+public:
+  virtual void draw(const Draw&) = 0;
+};
+
+/// What a task consists of. For regression `shots` are support points; for classification, examples of a class.
+struct EpisodeOptions {
+  std::size_t ways = 1;
+  std::size_t shots = 10;
+  std::size_t query_shots = 10;
+  /// Rows of an inner mini-batch (Reptile), 0: the whole support set at every step.
+  std::size_t inner_batch = 0;
+  int inner_steps = 1;
+  /// Query batches begin with the support rows (batch norm in mode `support`).
+  bool couple_query = false;
+
+  std::size_t support_rows() const { return inner_batch ? inner_batch : ways * shots; }
+  std::size_t query_rows() const { return ways * query_shots + (couple_query ? ways * shots : 0); }
+};
+
+/// A source of tasks. Immutable; may be used by many threads at once.
+class Domain {
+public:
+  virtual ~Domain() = default;
+  virtual Shape input() const = 0;
+  /// Values (or one class number) the loss compares a row with.
+  virtual std::size_t targets() const = 0;
+  /// `mse`, `accuracy` or `return`: what the metric is called.
+  virtual std::string metric() const = 0;
+  virtual std::unique_ptr<TaskGroup<float>> group_f32(std::size_t tasks, const EpisodeOptions&) const = 0;
+  virtual std::unique_ptr<TaskGroup<double>> group_f64(std::size_t tasks, const EpisodeOptions&) const = 0;
+
+  template <class T> std::unique_ptr<TaskGroup<T>> group(std::size_t tasks, const EpisodeOptions& options) const {
+    if constexpr (sizeof(T) == sizeof(float)) return group_f32(tasks, options);
+    else return group_f64(tasks, options);
+  }
+};
+
+}  // namespace maml
