@@ -1,0 +1,30 @@
+# The commands of this repository; `make` lists them. The build itself is CMake's (CMakePresets.json).
+.DEFAULT_GOAL := help
+.PHONY: help demo build test test-slow bench format lint clean
+
+help:  ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+demo:  ## install what is missing, build, meta-train the sinusoid, plot it
+	@scripts/demo
+
+build:  ## the release build, in build/release
+	@scripts/setup test && cmake --preset release && cmake --build build/release
+
+test:  ## unit tests, sanitizers, whole runs (minutes)
+	@scripts/test
+
+test-slow:  ## the rest: thread sanitizer, clang, consumers, long runs, fuzzing
+	@scripts/test-slow
+
+bench:  ## timings on this machine
+	@scripts/bench
+
+format:  ## clang-format, in place
+	@scripts/format
+
+lint:  ## clang-tidy
+	@scripts/lint
+
+clean:  ## remove the builds (not runs/)
+	@rm -rf build

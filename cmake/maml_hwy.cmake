@@ -1,0 +1,16 @@
+# Defines the target maml_hwy: Highway's headers and its library. Used by our build and by the installed package. Written
+# out because distributions ship a package file that also asks for Highway's own test library, or none at all.
+if(NOT TARGET maml_hwy)
+  find_path(MAML_HWY_INCLUDE_DIR hwy/highway.h)
+  find_library(MAML_HWY_LIBRARY hwy)
+  mark_as_advanced(MAML_HWY_INCLUDE_DIR MAML_HWY_LIBRARY)
+  if(NOT MAML_HWY_INCLUDE_DIR OR NOT MAML_HWY_LIBRARY)
+    message(FATAL_ERROR "Highway is missing (Debian, Ubuntu: apt-get install libhwy-dev)")
+  endif()
+  add_library(maml_hwy INTERFACE IMPORTED GLOBAL)
+  target_include_directories(maml_hwy SYSTEM INTERFACE ${MAML_HWY_INCLUDE_DIR})
+  target_link_libraries(maml_hwy INTERFACE ${MAML_HWY_LIBRARY})
+  if(MAML_HWY_LIBRARY MATCHES "\\.so$")
+    target_compile_definitions(maml_hwy INTERFACE HWY_SHARED_DEFINE)
+  endif()
+endif()

@@ -1,0 +1,90 @@
+# For the scripts beside this file: sourced, it goes to the repository root and defines the steps they share. Each check
+# prints one line, its output only where it failed; `closing` prints the counts alone on the last line.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+ROOT=$PWD
+export ROOT
+JOBS=${JOBS:-$(nproc)}
+passed=0 failed=0 skipped=0
+scratch=$(mktemp -d -t maml-XXXXXX)
+trap 'rm -rf "$scratch"' EXIT
+
+say() { printf '\n== %s\n' "$*"; }
+
+# build PRESET [TARGET...]: configures and builds; quiet, except where it fails and for how long it took.
+build() {
+  local preset=$1 log=build/$1.log start=$SECONDS; shift
+  mkdir -p build
+  echo "building build/$preset ..."
+  if ! { cmake --preset "$preset" && cmake --build "build/$preset" -j "$JOBS" ${@:+--target "$@"}; } >"$log" 2>&1; then
+    grep -nE 'error|Error|FAILED|warning:' "$log" | head -n 40 >&2 || true
+    echo "build/$preset failed; all of it is in $log" >&2
+    return 1
+  fi
+  echo "built build/$preset in $((SECONDS - start)) s"
+}
+
+# must_build PRESET ...: the same, counted as a failure where it fails. For builds that are themselves a check.
+must_build() { build "$@" || { failed=$((failed + 1)); return 1; }; }
+
+# isas BINARY: the instruction sets this CPU has. lacking BINARY: those it lacks.
+isas() { "$1" --isas | sed -n 's/ yes$//p'; }
+lacking() { "$1" --isas | sed -n 's/ no$//p'; }
+
+show() { sed 's/^/    /' "$1" | tail -n "${2:-60}"; }
+
+# unit_tests TITLE BINARY [doctest flags]: counts doctest's cases; a crash or a time-out counts as one more failure.
+# The instruction set is MAML_ISA's; the line says on which one it ran.
+unit_tests() {
+  local title=$1 binary=$2 start=$SECONDS status=0 log=$scratch/unit.log good bad isa; shift 2
+  ( ulimit -c 0; timeout --foreground -k 10 "${TEST_TIMEOUT:-900}" "${LAUNCH[@]}" "$binary" --no-colors --no-intro=true "$@" ) >"$log" 2>&1 || status=$?
+  isa=$(sed -n 's/^instruction set: //p' "$log" | head -n 1)
+  good=$(sed -nE 's/^\[doctest\] test cases:.*\| +([0-9]+) passed.*/\1/p' "$log" | tail -n 1)
+  bad=$(sed -nE 's/^\[doctest\] test cases:.*\| +([0-9]+) failed.*/\1/p' "$log" | tail -n 1)
+  [ "$status" = 0 ] || [ "${bad:-0}" -gt 0 ] || { bad=$((${bad:-0} + 1)); echo "exit status $status" >>"$log"; }
+  [ -n "$good" ] || [ "${bad:-0}" -gt 0 ] || { bad=1; echo "no count of test cases" >>"$log"; }
+  passed=$((passed + ${good:-0})) failed=$((failed + ${bad:-0}))
+  if [ "${bad:-0}" -gt 0 ]; then
+    echo "FAIL  $title on ${isa:-?}: ${good:-0} passed, $bad failed"
+    show "$log" 200
+  else
+    echo "PASS  $title on $isa: $good cases ($((SECONDS - start)) s)"
+  fi
+}
+LAUNCH=()
+
+# on_each_isa TITLE BINARY [doctest flags]: unit_tests once for each instruction set of this CPU.
+on_each_isa() {
+  local title=$1 binary=$2 isa; shift 2
+  for isa in $(isas "$binary"); do MAML_ISA=$isa unit_tests "$title" "$binary" "$@"; done
+  for isa in $(lacking "$binary"); do echo "SKIPPED $isa: this CPU lacks it"; skipped=$((skipped + 1)); done
+}
+
+# check NAME COMMAND...: exit status 0 passes, 77 skips (the last line of output says why), all else fails. The command
+# gets MAML (the program), BUILD (its build folder), ROOT (the repository) and TMP, a fresh folder of its own.
+check() {
+  local name=$1 start=$SECONDS status=0 log=$scratch/check.log; shift
+  rm -rf "$scratch/tmp"; mkdir "$scratch/tmp"
+  ( ulimit -c 0
+    MAML=$ROOT/build/release/maml BUILD=$ROOT/build/release TMP=$scratch/tmp \
+      timeout --foreground -k 10 "${TEST_TIMEOUT:-900}" "$@" ) >"$log" 2>&1 </dev/null || status=$?
+  case $status in
+    0) passed=$((passed + 1)); echo "PASS  $name ($((SECONDS - start)) s)" ;;
+    77) skipped=$((skipped + 1)); echo "SKIPPED $name: $(tail -n 1 "$log")" ;;
+    *) failed=$((failed + 1)); echo "FAIL  $name (exit status $status)"; show "$log" 100 ;;
+  esac
+}
+
+# scripts FOLDER: check on each executable FOLDER/*.sh.
+scripts() {
+  local script
+  for script in "$1"/*.sh; do [ ! -x "$script" ] || check "$script" "$ROOT/$script"; done
+}
+
+# closing: the counts, and the exit status that goes with them.
+closing() {
+  local line="$passed passed, $failed failed"
+  [ "$skipped" = 0 ] || line+=", $skipped skipped"
+  printf '\n%s\n' "$line"
+  [ "$failed" = 0 ]
+}
