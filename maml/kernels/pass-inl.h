@@ -1,0 +1,130 @@
+// What a pass can do, once for values and once for tangents: code written over `Pass` is both the gradient and its
+// directional derivative.
+
+#if defined(MAML_KERNELS_PASS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MAML_KERNELS_PASS_INL_H_
+#undef MAML_KERNELS_PASS_INL_H_
+#else
+#define MAML_KERNELS_PASS_INL_H_
+#endif
+
+#include <algorithm>
+#include <array>
+#include <complex>
+#include <cstddef>
+#include <cstring>
+
+#include "maml/kernels/lanes-inl.h"
+#include "maml/kernels/pass.h"
+#include "maml/kernels/product-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace maml {
+namespace HWY_NAMESPACE {
+
+/// The product of the scalar at hand: the fast one, or the plain one for complex numbers.
+template <class T>
+HWY_INLINE void scalar_product(const ProductShape& shape, const ProductPair<T>* pairs, std::size_t count, const T* bias,
+                               Into into, T* c) {
+  product(shape, pairs, count, bias, into, c);
+}
+template <class T>
+HWY_INLINE void scalar_product(const ProductShape& shape, const ProductPair<std::complex<T>>* pairs, std::size_t count,
+                               const std::complex<T>* bias, Into into, std::complex<T>* c) {
+  reference_product(shape, pairs, count, bias, into, c);
+}
+
+/// Common to both passes. Blocks of lanes: `each(n, f)` calls f(Full) for whole registers and f(Part) for the rest.
+template <class P> struct PassBase {
+  using Scalar = typename P::Scalar;
+  using Ref = typename P::Ref;
+  using Lanes = typename LanesOf<Scalar>::Type;
+
+  template <class F> static HWY_INLINE void each(std::size_t n, F f) {
+    std::size_t i = 0;
+    for (; i + Lanes::width <= n; i += Lanes::width) f(Full{i});
+    if (i < n) f(Part{i, n - i});
+  }
+};
+
+template <class P> struct Pass;
+
+template <class T> struct Pass<Value<T>> : PassBase<Value<T>> {
+  using Base = PassBase<Value<T>>;
+  using typename Base::Lanes;
+  using typename Base::Ref;
+  using Number = typename Lanes::Number;  ///< a register's worth
+  using One = Single<T>;                  ///< one element
+
+  template <class At> static HWY_INLINE Number load(Ref from, At at) { return Lanes::load(from.value, at); }
+  template <class At> static HWY_INLINE void store(Ref to, At at, Number x) { Lanes::store(x, to.value, at); }
+  template <class At> static HWY_INLINE One sum(Number x, At at) { return Lanes::sum(x, at); }
+  static HWY_INLINE Number broadcast(One x) { return Lanes::broadcast(x); }
+  static HWY_INLINE One load_one(Ref from, std::size_t i) { return {from.value[i]}; }
+  static HWY_INLINE void store_one(Ref to, std::size_t i, One x) { to.value[i] = x.raw; }
+  /// Constants: data that never have a tangent.
+  template <class At> static HWY_INLINE Number load_constant(const T* from, At at) { return Lanes::load(from, at); }
+  static HWY_INLINE One constant(T x) { return {x}; }
+  static void zero(Ref to, std::size_t n) { std::fill_n(to.value, n, T(0)); }
+
+  /// A pair of operands of a batch-reduce product.
+  struct Pair {
+    Ref a, b;
+  };
+  /// C (+)= sum_r A_r B_r (product.h); bias may be null.
+  template <std::size_t N>
+  static void product(const ProductShape& shape, const std::array<Pair, N>& pairs, std::size_t count, Ref bias,
+                      Into into, Ref c) {
+    std::array<ProductPair<T>, N> list;
+    for (std::size_t r = 0; r < count; ++r) list[r] = {pairs[r].a.value, pairs[r].b.value};
+    scalar_product(shape, list.data(), count, static_cast<const T*>(bias.value), into, c.value);
+  }
+};
+
+template <class T> struct Pass<Tangent<T>> : PassBase<Tangent<T>> {
+  using Base = PassBase<Tangent<T>>;
+  using typename Base::Lanes;
+  using typename Base::Ref;
+  using Number = Dual<typename Lanes::Number>;
+  using One = Dual<Single<T>>;
+
+  template <class At> static HWY_INLINE Number load(Ref from, At at) {
+    using Plain = typename Lanes::Number;
+    return {from.value ? Lanes::load(from.value, at) : Plain::set(0),
+            from.tangent ? Lanes::load(from.tangent, at) : Plain::set(0)};
+  }
+  template <class At> static HWY_INLINE void store(Ref to, At at, Number x) { Lanes::store(x.d, to.tangent, at); }
+  template <class At> static HWY_INLINE One sum(Number x, At at) { return {Lanes::sum(x.v, at), Lanes::sum(x.d, at)}; }
+  static HWY_INLINE Number broadcast(One x) { return {Lanes::broadcast(x.v), Lanes::broadcast(x.d)}; }
+  static HWY_INLINE One load_one(Ref from, std::size_t i) {
+    return {{from.value ? from.value[i] : T(0)}, {from.tangent ? from.tangent[i] : T(0)}};
+  }
+  static HWY_INLINE void store_one(Ref to, std::size_t i, One x) { to.tangent[i] = x.d.raw; }
+  template <class At> static HWY_INLINE Number load_constant(const T* from, At at) {
+    return {Lanes::load(from, at), Lanes::Number::set(0)};
+  }
+  static HWY_INLINE One constant(T x) { return {{x}, {T(0)}}; }
+  static void zero(Ref to, std::size_t n) { std::fill_n(to.tangent, n, T(0)); }
+
+  struct Pair {
+    Ref a, b;
+  };
+  /// The tangent of the product: the same call over a list twice as long. A null tangent is zero and drops out.
+  template <std::size_t N>
+  static void product(const ProductShape& shape, const std::array<Pair, N>& pairs, std::size_t count, Ref bias,
+                      Into into, Ref c) {
+    std::array<ProductPair<T>, 2 * N> list;
+    std::size_t terms = 0;
+    for (std::size_t r = 0; r < count; ++r) {
+      if (pairs[r].a.tangent) list[terms++] = {pairs[r].a.tangent, pairs[r].b.value};
+      if (pairs[r].b.tangent) list[terms++] = {pairs[r].a.value, pairs[r].b.tangent};
+    }
+    scalar_product(shape, list.data(), terms, static_cast<const T*>(bias.tangent), into, c.tangent);
+  }
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace maml
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard

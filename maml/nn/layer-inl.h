@@ -1,0 +1,125 @@
+// How a layer is written: a class with
+//   template <class Pass> void forward(const Frame<Pass>&) const;    reads x, parameters; writes y and cache
+//   template <class Pass> void backward(const Frame<Pass>&) const;   reads all of these and dy; writes dx and d_parameters
+// derived from VectorLayer<itself>. Both are compiled for values (the gradient), tangents (the Hessian-vector product)
+// and complex numbers (the tests), for float and double, and for every instruction set. docs/add-a-layer.md.
+
+#if defined(MAML_NN_LAYER_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MAML_NN_LAYER_INL_H_
+#undef MAML_NN_LAYER_INL_H_
+#else
+#define MAML_NN_LAYER_INL_H_
+#endif
+
+#include <array>
+#include <utility>
+
+#include "maml/kernels/pass-inl.h"
+#include "maml/nn/layer.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace maml {
+namespace HWY_NAMESPACE {
+
+/// One task's part of a call of a layer.
+template <class Pass> struct Frame {
+  using Ref = typename Pass::Ref;
+  using Scalar = typename Pass::Scalar;
+  static constexpr std::size_t max_parameters = 4;
+
+  std::size_t rows, support_rows;
+  int step;
+  bool evaluating;
+  Ref x, y, cache, dy, dx;
+  std::array<Ref, max_parameters> parameter, d_parameter;
+  const Scalar* state;
+  Scalar* state_delta;
+
+  /// Rows that give batch statistics: the support rows of a coupled query batch, all rows elsewhere.
+  std::size_t statistics_rows() const { return support_rows ? support_rows : rows; }
+};
+
+template <class Derived> class VectorLayer : public Layer {
+public:
+  using Layer::Layer;
+  std::size_t cache_size(std::size_t) const override { return 0; }
+
+  void forward(const LayerCall<Value<float>>& c) const override { each_task<true>(c); }
+  void forward(const LayerCall<Tangent<float>>& c) const override { each_task<true>(c); }
+  void forward(const LayerCall<Value<double>>& c) const override { each_task<true>(c); }
+  void forward(const LayerCall<Tangent<double>>& c) const override { each_task<true>(c); }
+  void forward(const LayerCall<Value<std::complex<double>>>& c) const override { each_task<true>(c); }
+  void backward(const LayerCall<Value<float>>& c) const override { each_task<false>(c); }
+  void backward(const LayerCall<Tangent<float>>& c) const override { each_task<false>(c); }
+  void backward(const LayerCall<Value<double>>& c) const override { each_task<false>(c); }
+  void backward(const LayerCall<Tangent<double>>& c) const override { each_task<false>(c); }
+  void backward(const LayerCall<Value<std::complex<double>>>& c) const override { each_task<false>(c); }
+
+private:
+  template <class Ref> static auto without_tangent(Ref ref) {
+    if constexpr (requires { ref.tangent; }) ref.tangent = nullptr;
+    return ref;
+  }
+
+  template <bool is_forward, class P> void each_task(const LayerCall<P>& call) const {
+    using CallPass = Pass<P>;
+    Frame<CallPass> frame;
+    frame.rows = call.rows;
+    frame.support_rows = call.support_rows;
+    frame.step = call.step;
+    frame.evaluating = call.evaluating;
+    frame.state = call.state;
+    const auto& specs = info().parameters;
+    for (std::size_t task = 0; task < call.tasks; ++task) {
+      frame.x = call.x.task(task);
+      frame.y = call.y.task(task);
+      frame.cache = call.cache.task(task);
+      frame.dy = call.dy.task(task);
+      frame.dx = call.dx.task(task);
+      auto parameter = call.parameters.task(task);
+      auto d_parameter = call.d_parameters.task(task);
+      for (std::size_t i = 0; i < specs.size(); ++i) {
+        const bool active = (call.active >> i & 1u) != 0;
+        frame.parameter[i] = active ? parameter : without_tangent(parameter);
+        frame.d_parameter[i] = d_parameter;
+        parameter = parameter + static_cast<std::ptrdiff_t>(specs[i].size);
+        d_parameter = d_parameter + static_cast<std::ptrdiff_t>(specs[i].size);
+      }
+      frame.state_delta =
+          call.state_delta ? call.state_delta + static_cast<std::ptrdiff_t>(task) * call.state_stride : nullptr;
+      if constexpr (is_forward) static_cast<const Derived*>(this)->template forward<CallPass>(frame);
+      else static_cast<const Derived*>(this)->template backward<CallPass>(frame);
+    }
+  }
+};
+
+/// A layer that maps each element by itself. `Function` has
+///   template <class N> N forward(N x) const;
+///   template <class N> N backward(N x, N y, N dy) const;    the gradient by x
+template <class Function> class ElementwiseLayer : public VectorLayer<ElementwiseLayer<Function>> {
+public:
+  ElementwiseLayer(const std::string& kind, const Shape& input, Function function)
+      : VectorLayer<ElementwiseLayer>(LayerInfo{kind, kind, input, input}), function_(function) {}
+
+  template <class Pass> void forward(const Frame<Pass>& f) const {
+    const Function function = function_;
+    Pass::each(f.rows * this->info().input.size(), [&](auto at)
+                   HWY_ATTR { Pass::store(f.y, at, function.forward(Pass::load(f.x, at))); });
+  }
+  template <class Pass> void backward(const Frame<Pass>& f) const {
+    if (!f.dx) return;
+    const Function function = function_;
+    Pass::each(f.rows * this->info().input.size(), [&](auto at) HWY_ATTR {
+      Pass::store(f.dx, at, function.backward(Pass::load(f.x, at), Pass::load(f.y, at), Pass::load(f.dy, at)));
+    });
+  }
+
+private:
+  Function function_;
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace maml
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <complex>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "maml/base/shape.h"
+#include "maml/kernels/pass.h"
+#include "maml/nn/init.h"
+#include "maml/nn/layer_text.h"
+
+namespace maml {
+
+/// A part of the parameter vector that a layer asks for.
+struct ParameterSpec {
+  std::string name;  ///< `weight`, `bias`
+  std::size_t size = 0;
+  Init init;
+  /// PyTorch's shape, and where its elements lie: border element e is order[e] inside the slice (empty: e).
+  std::vector<std::size_t> border_shape;
+  std::vector<std::uint32_t> order = {};
+};
+
+/// Running statistics that a layer keeps; not parameters. `initial` fills them.
+struct StateSpec {
+  std::string name;
+  std::size_t size = 0;
+  double initial = 0;
+};
+
+/// What a layer is, fixed on construction.
+struct LayerInfo {
+  std::string kind;    ///< as in the text: `conv2d`
+  std::string prefix;  ///< of its names: `conv` makes conv1, conv2, ..
+  Shape input, output;
+  std::vector<ParameterSpec> parameters = {};
+  std::vector<StateSpec> state = {};
+  bool is_view = false;         ///< output is the input under another shape; no pass runs
+  bool couples_query = false;   ///< a query batch must begin with the support rows
+  double products_per_row = 0;  ///< multiply-adds of one forward pass over one row, real pixels only
+};
+
+/// An array of the call, for every task: task i's part lies `stride` further (tangents have a stride of their own).
+template <class P> struct Strided;
+template <class T> struct Strided<Value<T>> {
+  typename Value<T>::Ref base;
+  std::ptrdiff_t stride = 0;
+  typename Value<T>::Ref task(std::size_t i) const { return base + static_cast<std::ptrdiff_t>(i) * stride; }
+};
+template <class T> struct Strided<Tangent<T>> {
+  typename Tangent<T>::Ref base;
+  std::ptrdiff_t stride = 0, tangent_stride = 0;
+  typename Tangent<T>::Ref task(std::size_t i) const {
+    const auto n = static_cast<std::ptrdiff_t>(i);
+    return {base.value ? base.value + n * stride : nullptr, base.tangent ? base.tangent + n * tangent_stride : nullptr};
+  }
+};
+
+/// One call of one layer for a group of tasks.
+template <class P> struct LayerCall {
+  using Scalar = typename P::Scalar;
+  std::size_t tasks = 1, rows = 0;
+  std::size_t support_rows = 0;  ///< see Batch
+  int step = 0;                  ///< inner step, for parameters kept per step
+  bool evaluating = false;       ///< read the running statistics
+  Strided<P> x, y, cache;        ///< forward reads x and writes y and cache; backward reads all three
+  Strided<P> parameters;         ///< the layer's part of theta
+  std::uint32_t active = ~0u;    ///< bit i: parameter slice i has a tangent that may differ from zero
+  Strided<P> dy, dx;             ///< backward reads dy and writes dx (null: not wanted)
+  Strided<P> d_parameters;       ///< backward overwrites it
+  const Scalar* state = nullptr;
+  Scalar* state_delta = nullptr;  ///< forward adds to it (null: not wanted)
+  std::ptrdiff_t state_stride = 0;
+};
+
+/// A stateless layer: passes over arrays of a group of tasks. Made by `VectorLayer` (layer-inl.h) from one class with
+/// one forward and one backward template; the five kinds of pass are instances of those two.
+class Layer {
+public:
+  explicit Layer(LayerInfo info) : info_(std::move(info)) {}
+  virtual ~Layer() = default;
+
+  const LayerInfo& info() const { return info_; }
+  /// Elements that forward leaves for backward, for a batch of this many rows.
+  virtual std::size_t cache_size(std::size_t rows) const = 0;
+
+  virtual void forward(const LayerCall<Value<float>>&) const = 0;
+  virtual void forward(const LayerCall<Tangent<float>>&) const = 0;
+  virtual void forward(const LayerCall<Value<double>>&) const = 0;
+  virtual void forward(const LayerCall<Tangent<double>>&) const = 0;
+  virtual void forward(const LayerCall<Value<std::complex<double>>>&) const = 0;
+  virtual void backward(const LayerCall<Value<float>>&) const = 0;
+  virtual void backward(const LayerCall<Tangent<float>>&) const = 0;
+  virtual void backward(const LayerCall<Value<double>>&) const = 0;
+  virtual void backward(const LayerCall<Tangent<double>>&) const = 0;
+  virtual void backward(const LayerCall<Value<std::complex<double>>>&) const = 0;
+
+private:
+  LayerInfo info_;
+};
+
+using LayerPtr = std::unique_ptr<Layer>;
+/// Makes a layer from its text for inputs of this shape; throws Error where the text does not fit.
+using MakeLayer = LayerPtr (*)(const LayerText&, const Shape& input);
+
+/// The kinds of layer: the built-in list (layers.cpp) and those added by `add_layer`.
+std::vector<std::string> layer_kinds();
+/// Adds a kind of one's own; before models that use it are made. Throws Error where the kind exists.
+void add_layer(const std::string& kind, MakeLayer);
+/// Parses the text, looks up its kind and makes the layer.
+LayerPtr make_layer(const std::string& text, const Shape& input);
+
+}  // namespace maml

@@ -1,0 +1,41 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "maml/nn/relu.cpp"
+#include "maml/kernels/targets.h"
+
+#include <hwy/foreach_target.h>
+
+#include "maml/nn/layer-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace maml::HWY_NAMESPACE {
+
+/// max(x, slope x); the derivative at zero is the slope (0 for relu).
+struct Rectifier {
+  double slope;
+  template <class N> HWY_INLINE N forward(N x) const { return select(greater(x, N::set(0)), x, N::set(slope) * x); }
+  template <class N> HWY_INLINE N backward(N x, N, N dy) const {
+    return select(greater(x, N::set(0)), dy, N::set(slope) * dy);
+  }
+};
+
+LayerPtr make_relu(const LayerText& text, const Shape& input) {
+  return std::make_unique<ElementwiseLayer<Rectifier>>(text.kind(), input, Rectifier{0});
+}
+
+LayerPtr make_leaky_relu(const LayerText& text, const Shape& input) {
+  return std::make_unique<ElementwiseLayer<Rectifier>>(text.kind(), input, Rectifier{text.number("slope", 0.01)});
+}
+
+}  // namespace maml::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace maml {
+HWY_EXPORT(make_relu);
+HWY_EXPORT(make_leaky_relu);
+LayerPtr make_relu(const LayerText& text, const Shape& input) { return HWY_DYNAMIC_DISPATCH(make_relu)(text, input); }
+LayerPtr make_leaky_relu(const LayerText& text, const Shape& input) {
+  return HWY_DYNAMIC_DISPATCH(make_leaky_relu)(text, input);
+}
+}  // namespace maml
+#endif
