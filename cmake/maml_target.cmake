@@ -12,7 +12,7 @@ endfunction()
 function(maml_target target)
   target_compile_features(${target} PRIVATE cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
-  target_compile_options(${target} PRIVATE -ffp-contract=off $<$<CONFIG:Release>:-O3>)
+  target_compile_options(${target} PRIVATE -ffp-contract=off)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # Vectors passed between our own functions: GCC's note on an ABI of before 2010.
     target_compile_options(${target} PRIVATE -Wno-psabi)

@@ -37,7 +37,7 @@ show() { sed 's/^/    /' "$1" | tail -n "${2:-60}"; }
 # The instruction set is MAML_ISA's; the line says on which one it ran.
 unit_tests() {
   local title=$1 binary=$2 start=$SECONDS status=0 log=$scratch/unit.log good bad isa; shift 2
-  ( ulimit -c 0; timeout --foreground -k 10 "${TEST_TIMEOUT:-900}" "${LAUNCH[@]}" "$binary" --no-colors --no-intro=true "$@" ) >"$log" 2>&1 || status=$?
+  ( ulimit -c 0; timeout --foreground -k 10 "${TEST_TIMEOUT:-900}" "${LAUNCH[@]}" "$binary" --no-colors --no-intro=true "$@"; exit $? ) >"$log" 2>&1 || status=$?
   isa=$(sed -n 's/^instruction set: //p' "$log" | head -n 1)
   good=$(sed -nE 's/^\[doctest\] test cases:.*\| +([0-9]+) passed.*/\1/p' "$log" | tail -n 1)
   bad=$(sed -nE 's/^\[doctest\] test cases:.*\| +([0-9]+) failed.*/\1/p' "$log" | tail -n 1)
@@ -67,7 +67,7 @@ check() {
   rm -rf "$scratch/tmp"; mkdir "$scratch/tmp"
   ( ulimit -c 0
     MAML=$ROOT/build/release/maml BUILD=$ROOT/build/release TMP=$scratch/tmp \
-      timeout --foreground -k 10 "${TEST_TIMEOUT:-900}" "$@" ) >"$log" 2>&1 </dev/null || status=$?
+      timeout --foreground -k 10 "${TEST_TIMEOUT:-900}" "$@"; exit $? ) >"$log" 2>&1 </dev/null || status=$?
   case $status in
     0) passed=$((passed + 1)); echo "PASS  $name ($((SECONDS - start)) s)" ;;
     77) skipped=$((skipped + 1)); echo "SKIPPED $name: $(tail -n 1 "$log")" ;;
