@@ -36,7 +36,8 @@ template <class T> struct Batch {
 
 /// Results of a gradient pass over a group of tasks; every array is overwritten, those that are null are left out.
 template <class T> struct GradientOut {
-  T* losses = nullptr;  ///< one a task
+  T* losses = nullptr;   ///< one a task
+  T* metrics = nullptr;  ///< one a task; see evaluate
   T* g = nullptr;       ///< gradients, one parameter vector a task
   std::ptrdiff_t g_stride = 0;
   T* dx = nullptr;  ///< gradients by the inputs, rows x input size a task

@@ -14,6 +14,7 @@
 #include <array>
 #include <utility>
 
+#include "maml/base/error.h"
 #include "maml/kernels/pass-inl.h"
 #include "maml/nn/layer.h"
 

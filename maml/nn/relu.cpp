@@ -4,6 +4,7 @@
 
 #include <hwy/foreach_target.h>
 
+#include "maml/nn/dispatch.h"
 #include "maml/nn/layer-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -31,11 +32,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace maml {
-HWY_EXPORT(make_relu);
-HWY_EXPORT(make_leaky_relu);
-LayerPtr make_relu(const LayerText& text, const Shape& input) { return HWY_DYNAMIC_DISPATCH(make_relu)(text, input); }
-LayerPtr make_leaky_relu(const LayerText& text, const Shape& input) {
-  return HWY_DYNAMIC_DISPATCH(make_leaky_relu)(text, input);
-}
+MAML_DISPATCH_LAYER(make_relu)
+MAML_DISPATCH_LAYER(make_leaky_relu)
 }  // namespace maml
 #endif

@@ -1,0 +1,183 @@
+#include "maml/nn/model.h"
+
+#include <algorithm>
+#include <map>
+
+#include "maml/base/error.h"
+#include "maml/base/nearest.h"
+#include "maml/nn/network.h"
+
+namespace maml {
+
+struct Model::Impl {
+  Shape input;
+  std::vector<LayerPtr> layers;
+  std::vector<std::string> names;
+  std::vector<std::size_t> parameter_offsets;  // of each layer
+  std::vector<Slice> slices, state_slices;
+  std::vector<const ParameterSpec*> specs;  // one a slice
+  std::vector<double> state_initial;
+  std::unique_ptr<Loss> loss;
+  std::size_t parameters = 0;
+  bool couples_query = false;
+};
+
+Model::Model(const ModelOptions& options) : impl_(std::make_unique<Impl>()) {
+  Impl& self = *impl_;
+  self.input = Shape{options.input};
+  require(options.input.size() == 1 || options.input.size() == 3, "model.input", "has ", options.input.size(),
+          " extents (write [n] for vectors or [height, width, channels] for images)");
+  for (auto extent : options.input) require(extent > 0, "model.input", "every extent must be at least 1");
+  require(!options.layers.empty(), "model.layers", "is empty (write for example [\"linear 40\", \"relu\", \"linear 1\"])");
+  require(options.layers.size() <= Network::max_layers, "model.layers", "has ", options.layers.size(),
+          " layers, at most ", Network::max_layers, " are possible");
+
+  std::map<std::string, int> counts;
+  Shape shape = self.input;
+  for (const auto& text : options.layers) {
+    auto layer = make_layer(text, shape);
+    const auto& info = layer->info();
+    const std::string name = info.prefix + std::to_string(++counts[info.prefix]);
+    self.parameter_offsets.push_back(self.parameters);
+    for (const auto& spec : info.parameters) {
+      self.slices.push_back({name + "." + spec.name, self.parameters, spec.size});
+      self.specs.push_back(&spec);
+      self.parameters += spec.size;
+    }
+    for (const auto& spec : info.state) {
+      self.state_slices.push_back({name + "." + spec.name, self.state_initial.size(), spec.size});
+      self.state_initial.insert(self.state_initial.end(), spec.size, spec.initial);
+    }
+    self.couples_query = self.couples_query || info.couples_query;
+    shape = info.output;
+    // A flattened image keeps its origin through layers that leave its shape alone.
+    if (shape.flattened_from.empty() && shape == info.input) shape.flattened_from = info.input.flattened_from;
+    self.names.push_back(name);
+    self.layers.push_back(std::move(layer));
+  }
+  require(self.parameters > 0, "model.layers", "has no parameters to learn (add a linear or conv2d layer)");
+  for (const auto& layer : self.layers)
+    require(!self.couples_query || layer->info().kind != "batch_norm" || layer->info().couples_query, "batch_norm",
+            "mode support cannot be mixed with other modes in one model (use one mode)");
+  require(shape.extents.size() == 1, "model.layers", "the output is ", to_string(shape),
+          ", but the loss wants a vector (end with \"flatten\" or \"linear N\")");
+  self.loss = make_loss(options.loss, options.normalisation);
+  (void)self.loss->targets(shape.size());
+}
+
+Model::~Model() = default;
+
+std::size_t Model::parameters() const { return impl_->parameters; }
+std::size_t Model::state_size() const { return impl_->state_initial.size(); }
+const std::vector<Slice>& Model::slices() const { return impl_->slices; }
+const std::vector<Slice>& Model::state_slices() const { return impl_->state_slices; }
+Shape Model::input() const { return impl_->input; }
+Shape Model::output() const { return impl_->layers.back()->info().output; }
+std::size_t Model::layer_count() const { return impl_->layers.size(); }
+const Layer& Model::layer(std::size_t i) const { return *impl_->layers[i]; }
+const std::string& Model::layer_name(std::size_t i) const { return impl_->names[i]; }
+const Loss& Model::loss() const { return *impl_->loss; }
+bool Model::couples_query() const { return impl_->couples_query; }
+
+std::size_t Model::layer_at(std::size_t parameter_offset) const {
+  for (std::size_t i = 0; i < layer_count(); ++i)
+    if (impl_->parameter_offsets[i] >= parameter_offset && !layer(i).info().parameters.empty()) return i;
+  return layer_count();
+}
+
+template <class T> std::vector<T> Model::initial(std::uint64_t seed) const {
+  std::vector<T> theta(parameters());
+  for (std::size_t i = 0; i < slices().size(); ++i) {
+    Rng rng(seed, Purpose::initial_parameters, 0, static_cast<std::uint32_t>(i));
+    const auto& slice = slices()[i];
+    for (std::size_t e = 0; e < slice.size; ++e)
+      theta[slice.offset + e] = static_cast<T>(static_cast<float>(impl_->specs[i]->init.draw(rng)));
+  }
+  return theta;
+}
+
+template <class T> std::vector<T> Model::initial_state() const {
+  return std::vector<T>(impl_->state_initial.begin(), impl_->state_initial.end());
+}
+
+template <class T> std::vector<BorderTensor> Model::to_border(const T* theta) const {
+  std::vector<BorderTensor> tensors;
+  for (std::size_t i = 0; i < slices().size(); ++i) {
+    const auto& spec = *impl_->specs[i];
+    BorderTensor tensor{slices()[i].name, spec.border_shape, std::vector<double>(spec.size)};
+    for (std::size_t e = 0; e < spec.size; ++e)
+      tensor.values[e] = static_cast<double>(theta[slices()[i].offset + (spec.order.empty() ? e : spec.order[e])]);
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
+}
+
+namespace {
+
+std::string shape_text(const std::vector<std::size_t>& shape) {
+  std::vector<std::string> extents;
+  for (auto extent : shape) extents.push_back(std::to_string(extent));
+  return "(" + join(extents) + ")";
+}
+
+}  // namespace
+
+template <class T> std::vector<T> Model::from_border(const std::vector<BorderTensor>& tensors) const {
+  std::vector<std::string> names;
+  for (const auto& slice : slices()) names.push_back(slice.name);
+  for (const auto& tensor : tensors)
+    require(std::find(names.begin(), names.end(), tensor.name) != names.end(), tensor.name,
+            "is not a parameter of this model", did_you_mean(tensor.name, names), " (it has ", join(names), ")");
+  std::vector<T> theta(parameters());
+  for (std::size_t i = 0; i < slices().size(); ++i) {
+    const auto& spec = *impl_->specs[i];
+    const auto found =
+        std::find_if(tensors.begin(), tensors.end(), [&](const auto& tensor) { return tensor.name == names[i]; });
+    require(found != tensors.end(), names[i], "is missing (the model needs ", join(names), ")");
+    require(found->shape == spec.border_shape && found->values.size() == spec.size, names[i], "has shape ",
+            shape_text(found->shape), ", but the model needs ", shape_text(spec.border_shape));
+    for (std::size_t e = 0; e < spec.size; ++e)
+      theta[slices()[i].offset + (spec.order.empty() ? e : spec.order[e])] = static_cast<T>(found->values[e]);
+  }
+  return theta;
+}
+
+template std::vector<float> Model::initial(std::uint64_t) const;
+template std::vector<double> Model::initial(std::uint64_t) const;
+template std::vector<float> Model::initial_state() const;
+template std::vector<double> Model::initial_state() const;
+template std::vector<BorderTensor> Model::to_border(const float*) const;
+template std::vector<BorderTensor> Model::to_border(const double*) const;
+template std::vector<float> Model::from_border(const std::vector<BorderTensor>&) const;
+template std::vector<double> Model::from_border(const std::vector<BorderTensor>&) const;
+
+namespace {
+
+/// Whole-word match with * and ?.
+bool matches(const char* pattern, const char* name) {
+  if (*pattern == '\0') return *name == '\0';
+  if (*pattern == '*') return matches(pattern + 1, name) || (*name != '\0' && matches(pattern, name + 1));
+  return *name != '\0' && (*pattern == '?' || *pattern == *name) && matches(pattern + 1, name + 1);
+}
+
+}  // namespace
+
+std::vector<unsigned char> adapted_slices(const std::vector<Slice>& slices, const std::vector<std::string>& patterns) {
+  std::vector<unsigned char> adapted(slices.size(), 0);
+  for (const auto& pattern : patterns) {
+    const bool takes_away = !pattern.empty() && pattern[0] == '!';
+    bool matched = false;
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      if (!matches(pattern.c_str() + takes_away, slices[i].name.c_str())) continue;
+      adapted[i] = !takes_away;
+      matched = true;
+    }
+    if (matched) continue;
+    std::vector<std::string> names;
+    for (const auto& slice : slices) names.push_back(slice.name);
+    fail("inner.adapt", "the pattern '", pattern, "' matches no parameter (there are ", join(names), ")");
+  }
+  return adapted;
+}
+
+}  // namespace maml

@@ -1,0 +1,186 @@
+#include <algorithm>
+#include <complex>
+
+#include "maml/nn/network.h"
+
+namespace maml {
+
+namespace {
+
+template <class T> Strided<Value<T>> values(const T* p, std::ptrdiff_t stride) { return {{const_cast<T*>(p)}, stride}; }
+
+template <class T>
+Network::Call<Value<T>> value_call(const Network& network, Mode mode, const T* state, Point<T> point,
+                                   const Batch<T>& batch, T* tape) {
+  return {batch.tasks,
+          batch.rows,
+          batch.support_rows,
+          point.step,
+          mode == Mode::evaluate,
+          values(batch.x, batch.x_stride),
+          values(point.theta, point.stride),
+          values(tape, static_cast<std::ptrdiff_t>(network.tape_size(batch.rows))),
+          state,
+          nullptr};
+}
+
+template <class P> LossCall<P> loss_call(const Network& network, const Network::Call<P>& call,
+                                         const Batch<typename P::Scalar>& batch) {
+  LossCall<P> loss;
+  loss.tasks = batch.tasks;
+  loss.rows = batch.rows;
+  loss.support_rows = batch.support_rows;
+  loss.shots = batch.shots;
+  loss.size = network.outputs();
+  loss.output = network.output(call);
+  loss.y = batch.y;
+  loss.y_stride = batch.y_stride;
+  loss.weight = batch.weight;
+  loss.weight_stride = batch.weight_stride;
+  return loss;
+}
+
+/// What gradients need of a network and its loss; Base is Objective or FirstOrderObjective.
+template <class T, class Base> class NetworkLoss : public Base {
+public:
+  NetworkLoss(const Model& model, Mode mode, const T* state, std::size_t first_layer)
+      : network_(model, first_layer, model.layer_count()), mode_(mode), state_(state) {}
+
+  std::size_t parameters() const override { return network_.parameters(); }
+  std::size_t state_size() const override { return network_.model().state_size(); }
+  std::size_t tape_size(std::size_t rows) const override { return network_.tape_size(rows); }
+
+  void evaluate(Point<T> point, const Batch<T>& batch, T* tape, T* losses, T* metrics) const override {
+    const auto call = value_call(network_, mode_, state_, point, batch, tape);
+    network_.forward(call, nullptr, 0);
+    auto loss = loss_call(network_, call, batch);
+    loss.losses = losses;
+    if (losses) network_.model().loss().evaluate(loss);
+    measure(loss, metrics);
+  }
+
+  void gradient(Point<T> point, const Batch<T>& batch, T* tape, const GradientOut<T>& out) const override {
+    const auto call = value_call(network_, mode_, state_, point, batch, tape);
+    network_.forward(call, out.state_delta, out.state_stride);
+    auto loss = loss_call(network_, call, batch);
+    loss.dy = network_.d_output(call);
+    loss.losses = out.losses;
+    network_.model().loss().evaluate(loss);
+    measure(loss, out.metrics);
+    network_.backward(call, values(out.dx, out.dx_stride), values(out.g, out.g_stride));
+  }
+
+protected:
+  void measure(LossCall<Value<T>> loss, T* metrics) const {
+    if (!metrics) return;
+    if constexpr (std::is_floating_point_v<T>) {
+      loss.losses = metrics;
+      network_.model().loss().measure(loss);
+    } else {
+      std::fill_n(metrics, loss.tasks, T(0));
+    }
+  }
+
+  const Network network_;
+  const Mode mode_;
+  const T* const state_;
+};
+
+template <class T> class NetworkObjective : public NetworkLoss<T, Objective<T>> {
+public:
+  using NetworkLoss<T, Objective<T>>::NetworkLoss;
+
+  void hvp(Point<T> point, const Batch<T>& batch, const T* tape, const Direction<T>& direction, T* scratch, T* hv,
+           std::ptrdiff_t hv_stride, T* dx_dot, std::ptrdiff_t dx_dot_stride) const override {
+    using P = Tangent<T>;
+    const Network& network = this->network_;
+    const auto tape_stride = static_cast<std::ptrdiff_t>(network.tape_size(batch.rows));
+    const Network::Call<P> call{batch.tasks,
+                                batch.rows,
+                                batch.support_rows,
+                                point.step,
+                                this->mode_ == Mode::evaluate,
+                                {{batch.x, nullptr}, batch.x_stride, 0},
+                                {{point.theta, const_cast<T*>(direction.v)}, point.stride, direction.stride},
+                                {{tape, scratch}, tape_stride, tape_stride},
+                                this->state_,
+                                direction.active};
+    network.forward(call, nullptr, 0);
+    auto loss = loss_call(network, call, batch);
+    loss.dy = network.d_output(call);
+    network.model().loss().evaluate(loss);
+    network.backward(call, Strided<P>{{nullptr, dx_dot}, 0, dx_dot_stride}, Strided<P>{{nullptr, hv}, 0, hv_stride});
+  }
+};
+
+template <class T> class NetworkFeatures : public FeatureMap<T> {
+public:
+  NetworkFeatures(const Model& model, std::size_t layers, Mode mode, const T* state)
+      : network_(model, 0, layers), mode_(mode), state_(state) {}
+
+  std::size_t parameters() const override { return network_.parameters(); }
+  std::size_t features() const override { return network_.outputs(); }
+  std::size_t tape_size(std::size_t rows) const override { return network_.tape_size(rows); }
+
+  void forward(Point<T> point, const Batch<T>& batch, T* tape, T* out, std::ptrdiff_t out_stride) const override {
+    const auto call = value_call(network_, mode_, state_, point, batch, tape);
+    network_.forward(call, nullptr, 0);
+    const auto outputs = network_.output(call);
+    for (std::size_t task = 0; task < batch.tasks; ++task)
+      std::copy_n(outputs.task(task).value, batch.rows * features(), out + static_cast<std::ptrdiff_t>(task) * out_stride);
+  }
+
+  void backward(Point<T> point, const Batch<T>& batch, T* tape, const T* dout, std::ptrdiff_t dout_stride, T* g,
+                std::ptrdiff_t g_stride) const override {
+    const auto call = value_call(network_, mode_, state_, point, batch, tape);
+    const auto dy = network_.d_output(call);
+    for (std::size_t task = 0; task < batch.tasks; ++task)
+      std::copy_n(dout + static_cast<std::ptrdiff_t>(task) * dout_stride, batch.rows * features(), dy.task(task).value);
+    network_.backward(call, {}, values(g, g_stride));
+  }
+
+private:
+  const Network network_;
+  const Mode mode_;
+  const T* const state_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Objective<T>> make_objective(const Model& model, Mode mode, const T* state, std::size_t first_layer) {
+  return std::make_unique<NetworkObjective<T>>(model, mode, state, first_layer);
+}
+
+template <class T>
+std::unique_ptr<FirstOrderObjective<T>> make_first_order_objective(const Model& model, Mode mode, const T* state) {
+  return std::make_unique<NetworkLoss<T, FirstOrderObjective<T>>>(model, mode, state, 0);
+}
+
+template <class T>
+std::unique_ptr<FeatureMap<T>> make_feature_map(const Model& model, std::size_t layers, Mode mode, const T* state) {
+  return std::make_unique<NetworkFeatures<T>>(model, layers, mode, state);
+}
+
+template <class T>
+Predictor<T>::Predictor(const Model& model, Mode mode, const T* state)
+    : map_(make_feature_map<T>(model, model.layer_count(), mode, state)) {}
+
+template <class T> std::size_t Predictor<T>::tape_size(std::size_t rows) const { return map_->tape_size(rows); }
+
+template <class T>
+void Predictor<T>::operator()(Point<T> point, const Batch<T>& batch, T* tape, T* outputs,
+                              std::ptrdiff_t outputs_stride) const {
+  map_->forward(point, batch, tape, outputs, outputs_stride);
+}
+
+template std::unique_ptr<Objective<float>> make_objective(const Model&, Mode, const float*, std::size_t);
+template std::unique_ptr<Objective<double>> make_objective(const Model&, Mode, const double*, std::size_t);
+template std::unique_ptr<FirstOrderObjective<std::complex<double>>>
+make_first_order_objective(const Model&, Mode, const std::complex<double>*);
+template std::unique_ptr<FeatureMap<float>> make_feature_map(const Model&, std::size_t, Mode, const float*);
+template std::unique_ptr<FeatureMap<double>> make_feature_map(const Model&, std::size_t, Mode, const double*);
+template class Predictor<float>;
+template class Predictor<double>;
+
+}  // namespace maml
