@@ -80,9 +80,9 @@ const Loss& Model::loss() const { return *impl_->loss; }
 bool Model::couples_query() const { return impl_->couples_query; }
 
 std::size_t Model::layer_at(std::size_t parameter_offset) const {
-  for (std::size_t i = 0; i < layer_count(); ++i)
-    if (impl_->parameter_offsets[i] >= parameter_offset && !layer(i).info().parameters.empty()) return i;
-  return layer_count();
+  const auto& offsets = impl_->parameter_offsets;
+  const auto after = std::upper_bound(offsets.begin(), offsets.end(), parameter_offset);
+  return static_cast<std::size_t>(after - offsets.begin()) - 1;
 }
 
 template <class T> std::vector<T> Model::initial(std::uint64_t seed) const {

@@ -49,7 +49,7 @@ public:
   const Loss& loss() const;
   /// Whether query batches must begin with the support rows (batch norm in mode `support`).
   bool couples_query() const;
-  /// Index of the first layer whose parameters begin at or after this offset; layer_count() if none.
+  /// Index of the layer that owns this element of the parameter vector.
   std::size_t layer_at(std::size_t parameter_offset) const;
 
   /// Initial parameters, a function of the seed alone.
