@@ -78,7 +78,7 @@ template <class T> HWY_NOINLINE void packed_columns(const Call<T>& call, std::si
           pairs[q].*call.b = to;
           pack(call.pairs[r + q].*call.b + static_cast<std::ptrdiff_t>(j) * s.b_row +
                    static_cast<std::ptrdiff_t>(column) * s.b_col,
-               s.b_row, s.b_col, panel.k, columns, vectors, to);
+               s.b_row, s.b_col, panel.k, columns, width, to);
         }
         panel_of(panel, s.m, vectors, true);
         panel.accumulate = true;

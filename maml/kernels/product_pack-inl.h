@@ -17,6 +17,9 @@ namespace {
 /// Elements of a 128-bit block: interleaving works within blocks.
 template <class T> constexpr std::size_t block = std::min<std::size_t>(lanes<T>, 16 / sizeof(T));
 
+/// Packing goes by vectors of at most 256 bits: wider ones take more shuffles to fill.
+template <class T> constexpr std::size_t strip = std::min<std::size_t>(lanes<T>, 32 / sizeof(T));
+
 #if HWY_TARGET != HWY_SCALAR
 
 /// A vector whose block p is the block at rows[p * block<T>] + at.
@@ -32,7 +35,7 @@ HWY_INLINE hn::Vec<D> load_blocks(D d, const T* const* rows, std::size_t at) {
 
 /// Columns at .. at + block of so many rows, each column stored as one vector, `width` apart.
 template <class T> HWY_INLINE void transpose_columns(const T* const* rows, std::size_t at, std::size_t width, T* to) {
-  const hn::ScalableTag<T> d;
+  const hn::CappedTag<T, strip<T>> d;
   if constexpr (sizeof(T) == 4) {
     const auto r0 = load_blocks(d, rows, at), r1 = load_blocks(d, rows + 1, at);
     const auto r2 = load_blocks(d, rows + 2, at), r3 = load_blocks(d, rows + 3, at);
@@ -51,15 +54,17 @@ template <class T> HWY_INLINE void transpose_columns(const T* const* rows, std::
 
 #endif
 
-/// Writes `k` rows of `vectors` vectors: `columns` elements of B, then copies of the last one.
+/// Writes `columns` columns of B as `k` rows that lie `width` apart, up to the next whole strip. What follows the last
+/// column within its strip are copies of it.
 template <class T>
 HWY_NOINLINE void pack(const T* b, std::ptrdiff_t b_row, std::ptrdiff_t b_col, std::size_t k, std::size_t columns,
-                       std::size_t vectors, T* to) {
-  const std::size_t width = vectors * lanes<T>;
-  for (std::size_t v = 0; v < vectors; ++v, to += lanes<T>) {
-    const T* rows[lanes<T>];  // of B transposed
-    for (std::size_t l = 0; l < lanes<T>; ++l) {
-      rows[l] = b + static_cast<std::ptrdiff_t>(std::min(v * lanes<T> + l, columns - 1)) * b_col;
+                       std::size_t width, T* to) {
+  for (std::size_t column = 0; column < columns; column += strip<T>, to += strip<T>) {
+    const T* rows[strip<T>];  // of B transposed
+    const T* next = b + static_cast<std::ptrdiff_t>(column) * b_col;
+    for (std::size_t l = 0; l < strip<T>; ++l) {
+      rows[l] = next;
+      if (column + l + 1 < columns) next += b_col;
     }
     std::size_t j = 0;
 #if HWY_TARGET != HWY_SCALAR
@@ -68,7 +73,7 @@ HWY_NOINLINE void pack(const T* b, std::ptrdiff_t b_row, std::ptrdiff_t b_col, s
     }
 #endif
     for (; j < k; ++j) {
-      for (std::size_t l = 0; l < lanes<T>; ++l) to[j * width + l] = rows[l][static_cast<std::ptrdiff_t>(j) * b_row];
+      for (std::size_t l = 0; l < strip<T>; ++l) to[j * width + l] = rows[l][static_cast<std::ptrdiff_t>(j) * b_row];
     }
   }
 }

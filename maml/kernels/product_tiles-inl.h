@@ -83,13 +83,20 @@ template <class D, class T = hn::TFromD<D>> HWY_INLINE hn::Vec<D> load_first(D d
 
 /// Writes the first `count` elements and touches no others.
 template <class D, class T = hn::TFromD<D>> HWY_INLINE void store_first(D d, hn::Vec<D> v, T* to, std::size_t count) {
-  if (count == hn::MaxLanes(d)) return hn::StoreU(v, d, to);
 #if HWY_TARGET == HWY_AVX3
+  if (count == hn::MaxLanes(d)) return hn::StoreU(v, d, to);
   hn::BlendedStore(v, hn::FirstN(d, count), d, to);
-#else  // masked stores are slow on AVX2
-  HWY_ALIGN T buffer[lanes<T>];
-  hn::Store(v, d, buffer);
-  copy_elements(buffer, count, to);
+#elif HWY_TARGET == HWY_SCALAR
+  if (count > 0) hn::StoreU(v, d, to);
+#else  // masked stores are slow or missing: halves, quarters, ..
+  constexpr std::size_t all = hn::MaxLanes(D());
+  if (count == all) return hn::StoreU(v, d, to);
+  if constexpr (all > 1) {
+    const hn::Half<D> half;
+    if (count < all / 2) return store_first(half, hn::LowerHalf(half, v), to, count);
+    hn::StoreU(hn::LowerHalf(half, v), half, to);
+    store_first(half, hn::UpperHalf(half, v), to + all / 2, count - all / 2);
+  }
 #endif
 }
 
@@ -146,10 +153,17 @@ HWY_NOINLINE void tiles(const Panel<T>& panel, std::size_t row, std::size_t bloc
         }
         MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
           const T a_i = a[static_cast<std::ptrdiff_t>(i) * a_row];
-          MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) {
-            sum[i][v] = hn::MulAdd(hn::Set(d, a_i), b_v[v], sum[i][v]);
+          if constexpr (whole > 0) {
+            const Vector a_v = hn::Set(d, a_i);
+            MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) sum[i][v] = hn::MulAdd(a_v, b_v[v], sum[i][v]);
+            if constexpr (kTail == Tail::half) {
+              last[i] = hn::MulAdd(hn::LowerHalf(last_d, a_v), b_last, last[i]);
+            } else {
+              last[i] = hn::MulAdd(a_v, b_last, last[i]);
+            }
+          } else {
+            last[i] = hn::MulAdd(hn::Set(last_d, a_i), b_last, last[i]);
           }
-          last[i] = hn::MulAdd(hn::Set(last_d, a_i), b_last, last[i]);
         }
       }
     }
