@@ -8,18 +8,21 @@
 
 namespace maml {
 
-/// What one group of tasks contributes to an outer step, a row a task; filled by an algorithm.
+/// What one group of tasks contributes to an outer step; filled by an algorithm, which allocates nothing.
 template <class T> struct MetaGradient {
-  std::vector<T> losses;       ///< query loss after adaptation (of `pretrained`: the joint loss)
-  std::vector<T> before;       ///< metric at theta_0, on the support data
-  std::vector<T> after;        ///< metric at theta_K, on the query data
-  std::vector<T> gradient;     ///< tasks x parameters
-  std::vector<T> d_rates;      ///< tasks x RateLayout::size(), empty where rates are fixed
-  std::vector<T> step_losses;  ///< scratch of the step weights, tasks
+  std::vector<T> losses;    ///< meta-loss of each task: its query loss after adaptation, weighted over steps if asked
+  std::vector<T> before;    ///< metric of each task at theta_0, on the support data
+  std::vector<T> after;     ///< metric of each task at theta_K, on the query data
+  std::vector<T> gradient;  ///< tasks x parameters
+  std::vector<T> d_rates;   ///< tasks x RateLayout::size(); empty where rates are fixed
 
+  /// rates: RateLayout::size() where they are learned, 0 where fixed.
   MetaGradient(std::size_t tasks, std::size_t parameters, std::size_t rates)
       : losses(tasks), before(tasks), after(tasks), gradient(tasks * parameters), d_rates(tasks * rates),
-        step_losses(tasks) {}
+        step_losses(tasks), step_gradient(tasks * parameters) {}
+
+  // Scratch of the algorithms.
+  std::vector<T> step_losses, step_gradient;
 };
 
 /// What an algorithm reads beside the adaptation.
@@ -32,9 +35,10 @@ template <class T> struct AlgorithmInput {
 /// What a row of the table implies for the inner loop; the user's own settings go on top.
 struct AlgorithmTraits {
   bool second_order = true;
-  bool adapts = true;               ///< false: trains jointly, the inner loop serves evaluation only
+  bool adapts = true;  ///< false: trains jointly, with an adaptation of 0 steps; the inner loop serves evaluation only
   bool learns_element_rates = false;
   bool inner_minibatches = false;
+  bool oracle_inputs = false;  ///< the task's own parameters are appended to the input
   /// Which parameters are adapted unless the user says so: all, the last layer only, or all but the last layer.
   enum class Adapts { all, head, body } which = Adapts::all;
 };

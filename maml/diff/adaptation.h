@@ -26,6 +26,8 @@ struct AdaptationOptions {
   std::size_t tasks = 1;         ///< tasks in the group
   std::size_t support_rows = 0;  ///< the most rows a support batch will have
   std::size_t query_rows = 0;    ///< the most rows a query batch will have
+  /// Whether `vjp` and `jvp` will be asked for; without them tapes are not kept.
+  bool second_order = true;
   /// Bytes this adaptation may hold. Tapes are dropped and recomputed first, then theta_k are kept every so many steps
   /// and recomputed between. Results are the same to the bit.
   std::size_t budget = std::size_t{384} << 20;
@@ -42,6 +44,9 @@ struct MemoryPlan {
 /// Query gradients that enter the sweep on the way (loss weights per inner step): for k = steps-1 .. 0, adds what belongs
 /// to theta_k into v (parameters() values a task).
 template <class T> using Inject = std::function<void(int k, Point<T> theta_k, T* v)>;
+
+/// Whether the sweep applies the Hessians (exact), or leaves them out (first-order MAML).
+enum class Order { first, second };
 
 /// theta_0 through `steps` inner steps of a group of tasks, and the exact derivatives of that map (docs/mathematics.md).
 /// All memory is taken on construction; nothing is allocated afterwards. Not for use by two threads at once.
@@ -64,8 +69,11 @@ public:
   /// The same support batches from another theta_0, as a trust region's line search needs.
   void replay(const T* theta_0);
 
-  /// Where the tasks stand after k steps, recomputed if need be. Valid until the next call of any member.
+  /// Where the tasks stand after k steps, recomputed if need be. With a frozen front these are the head's parameters;
+  /// the front's are theta_0's. Valid until the next call of any member.
   Point<T> theta(int k);
+  /// Length of the frozen front, 0 without one.
+  std::size_t front_parameters() const;
   /// Support losses and metrics at theta_0 of the last run, one a task.
   const T* support_losses() const;
   const T* support_metrics() const;
@@ -78,8 +86,8 @@ public:
 
   /// The adjoint sweep: v (parameters() a task) becomes J^T v, J = d theta_K / d theta_0. `inject` adds query gradients
   /// on the way. d_rates (or null; RateLayout::size() a task) gets the gradient by the rates. Throws Error where the
-  /// support objective has no second derivatives.
-  void vjp(T* v, const Inject<T>& inject, T* d_rates);
+  /// support objective has no second derivatives and the order is second.
+  void vjp(T* v, const Inject<T>& inject, T* d_rates, Order order = Order::second);
 
   /// The forward twin: u (parameters() a task) becomes J u. Not with a frozen front.
   void jvp(T* u);

@@ -62,8 +62,8 @@ namespace {
 template <class T> class Sgd : public InnerRule<T> {
 public:
   std::size_t state_size(std::size_t) const override { return 0; }
-  void step(std::size_t n, const T* alpha, const T* g, T* theta, T*) const override {
-    subtract_scaled(n, theta, alpha, g, theta);
+  void step(std::size_t n, const T* alpha, const T* g, const T* theta, const T*, T* next, T*) const override {
+    subtract_scaled(n, theta, alpha, g, next);
   }
   void transpose(std::size_t n, const T* alpha, const T* g, const T*, T* v, T*, T* u, T* d_alpha) const override {
     negate_product(n, alpha, v, u);
@@ -78,9 +78,9 @@ template <class T> class Momentum : public InnerRule<T> {
 public:
   explicit Momentum(double mu) : mu_(static_cast<T>(mu)) {}
   std::size_t state_size(std::size_t parameters) const override { return parameters; }
-  void step(std::size_t n, const T* alpha, const T* g, T* theta, T* m) const override {
-    add_scaled(n, g, mu_, m, m);
-    subtract_scaled(n, theta, alpha, m, theta);
+  void step(std::size_t n, const T* alpha, const T* g, const T* theta, const T* m, T* next, T* next_m) const override {
+    add_scaled(n, g, mu_, m, next_m);
+    subtract_scaled(n, theta, alpha, next_m, next);
   }
   void transpose(std::size_t n, const T* alpha, const T* g, const T* m, T* v, T* s, T* u, T* d_alpha) const override {
     subtract_scaled(n, s, alpha, v, u);  // the adjoint of m' = mu m + g, which g takes whole
@@ -92,7 +92,7 @@ public:
   }
   void tangent(std::size_t n, const T* alpha, const T*, const T*, const T* g_dot, T* theta_dot,
                T* m_dot) const override {
-    step(n, alpha, g_dot, theta_dot, m_dot);  // the rule is linear
+    step(n, alpha, g_dot, theta_dot, m_dot, theta_dot, m_dot);  // the rule is linear
   }
 
 private:

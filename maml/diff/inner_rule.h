@@ -2,8 +2,8 @@
 
 #include <cstddef>
 #include <memory>
-#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "maml/diff/objective.h"
@@ -65,8 +65,9 @@ public:
   /// Elements of state a task, zero before the first step.
   virtual std::size_t state_size(std::size_t parameters) const = 0;
 
-  /// In place: theta_k and state_k become theta_{k+1} and state_{k+1}.
-  virtual void step(std::size_t n, const T* alpha, const T* g, T* theta, T* state) const = 0;
+  /// From theta_k and state_k to theta_{k+1} and state_{k+1}; each pair may be one array.
+  virtual void step(std::size_t n, const T* alpha, const T* g, const T* theta, const T* state, T* next_theta,
+                    T* next_state) const = 0;
 
   /// The transpose. In: g_k, state_k (values before the step), v = v_{k+1} and s = adjoint of state_{k+1}.
   /// Out: u = adjoint of g_k (so that v_k = v + H_k u), v = the part of v_k that goes past g_k, s = adjoint of state_k,

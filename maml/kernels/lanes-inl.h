@@ -2,7 +2,7 @@
 //   Single<T>  one value (also std::complex<double>: derivatives by complex step)
 //   Vector<T>  as many values as the instruction set's registers hold
 //   Dual<N>    a value and its derivative along one direction, N any of the above
-// All know + - * /, unary -, sqrt, exp, log, tanh, sigmoid, greater, equal, select. Comparisons look at values only
+// All know + - * /, unary -, sqrt, exp, log, tanh, sigmoid, greater, equal, both, select. Comparisons look at values only
 // (of a complex number at its real part), so a branch is the same in value and tangent.
 
 #if defined(MAML_KERNELS_LANES_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -62,9 +62,9 @@ template <class T> struct Single {
 /// A Vector's comparison, lane by lane.
 template <class T> struct LaneMask {
   hn::Mask<hn::ScalableTag<T>> raw;
-  friend HWY_INLINE LaneMask operator&(LaneMask a, LaneMask b) { return {hn::And(a.raw, b.raw)}; }
-  friend HWY_INLINE LaneMask operator!(LaneMask a) { return {hn::Not(a.raw)}; }
 };
+template <class T> HWY_INLINE LaneMask<T> both(LaneMask<T> a, LaneMask<T> b) { return {hn::And(a.raw, b.raw)}; }
+HWY_INLINE bool both(bool a, bool b) { return a && b; }
 
 template <class T> struct Vector {
   using D = hn::ScalableTag<T>;

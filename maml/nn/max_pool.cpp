@@ -40,7 +40,7 @@ public:
         const Number zero = Number::set(0);
         Number taken = zero;
         each_tap([&](std::size_t tap) HWY_ATTR {
-          const auto wins = equal(Pass::load(f.x + s(x + tap), at), best) & equal(taken, zero);
+          const auto wins = both(equal(Pass::load(f.x + s(x + tap), at), best), equal(taken, zero));
           taken = select(wins, Number::set(1), taken);
           Pass::store(f.dx + s(x + tap), at, Pass::load(f.dx + s(x + tap), at) + select(wins, dy, zero));
         });
