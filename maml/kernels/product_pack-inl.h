@@ -80,7 +80,7 @@ HWY_NOINLINE void pack(const T* b, std::ptrdiff_t b_row, std::ptrdiff_t b_col, s
 
 #if HWY_TARGET != HWY_SCALAR
 /// The sum of a vector's blocks.
-template <class D> HWY_INLINE auto fold_blocks(D d, hn::Vec<D> v) {
+template <class D> HWY_INLINE auto fold_blocks(D, hn::Vec<D> v) {
   if constexpr (hn::MaxLanes(D()) == block<hn::TFromD<D>>) {
     return v;
   } else {

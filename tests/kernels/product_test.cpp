@@ -11,6 +11,11 @@
 #include <string>
 #include <vector>
 
+#ifdef __unix__
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
 #include "maml/base/error.h"
 #include "maml/kernels/isa.h"
 #include "maml/kernels/peak.h"
@@ -262,6 +267,54 @@ TEST_CASE_TEMPLATE("instruction sets with FMA give the same bytes", T, float, do
     CHECK(std::memcmp(narrow.data(), wide.data(), wide.size() * sizeof(T)) == 0);
   }
 }
+
+#ifdef __unix__
+/// Memory whose end (and the pages behind it) must not be read: sanitizers do not see masked loads.
+class Guarded {
+public:
+  Guarded() : page_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))), size_((65536 + page_ - 1) / page_ * page_) {
+    base_ = static_cast<char*>(mmap(nullptr, size_ + 2 * page_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    REQUIRE(base_ != MAP_FAILED);
+    REQUIRE(mprotect(base_ + page_, size_, PROT_READ | PROT_WRITE) == 0);
+  }
+  ~Guarded() { munmap(base_, size_ + 2 * page_); }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+  template <class T> T* first() const { return reinterpret_cast<T*>(base_ + page_); }
+  template <class T> T* last(std::size_t count) const {
+    return reinterpret_cast<T*>(base_ + page_ + size_ - count * sizeof(T));
+  }
+
+private:
+  std::size_t page_, size_;
+  char* base_;
+};
+
+TEST_CASE_TEMPLATE("ragged products next to memory that must not be touched", T, float, double) {
+  const KeepIsa keep;
+  const Guarded a, b, c, bias;
+  for (const Isa isa : supported_isas()) {
+    use_isa(isa);
+    for (const Layout& layout : layouts) {
+      if (std::string(layout.name).find("backwards") == 0) continue;
+      for (std::size_t n = 1; n <= 20; ++n) {
+        for (const std::size_t k : {1u, 3u, 7u, 18u}) {
+          const auto of = [](std::size_t x) { return static_cast<std::ptrdiff_t>(x); };
+          const ProductShape s = layout.of(3, of(n), of(k));
+          const auto size = [&](std::size_t rows, std::size_t cols, std::ptrdiff_t row, std::ptrdiff_t col) {
+            return (rows - 1) * static_cast<std::size_t>(row) + (cols - 1) * static_cast<std::size_t>(col) + 1;
+          };
+          const std::size_t a_size = size(3, k, s.a_row, s.a_col), b_size = size(k, n, s.b_row, s.b_col),
+                            c_size = size(3, n, s.c_row, 1);
+          const ProductPair<T> high{a.last<T>(a_size), b.last<T>(b_size)}, low{a.first<T>(), b.first<T>()};
+          product(s, &high, 1, bias.last<T>(n), Into::overwrite, c.last<T>(c_size));
+          product(s, &low, 1, nullptr, Into::accumulate, c.first<T>());
+        }
+      }
+    }
+  }
+}
+#endif
 
 TEST_CASE("the reference takes complex numbers and every start") {
   using C = std::complex<double>;
