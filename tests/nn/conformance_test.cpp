@@ -1,58 +1,76 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <set>
+
+#include "maml/algorithms/algorithm.h"
 #include "maml/kernels/isa.h"
 #include "maml/nn/check_model.h"
+#include "tests/support/fixed_task.h"
+#include "tests/support/model_cases.h"
 
 using namespace maml;
-
-namespace {
-
-struct Case {
-  const char* name;
-  ModelOptions model;
-};
-
-/// Every layer and loss stands in at least one of these; so does every kind of coupling between them.
-const std::vector<Case>& cases() {
-  static const std::vector<Case> list = {
-      {"sinusoid", {{1}, {"linear 9", "relu", "linear 7", "relu", "linear 1"}, "mse", "mean"}},
-      {"sinusoid 1-40-40-1", {{1}, {"linear 40", "relu", "linear 40", "relu", "linear 1"}, "mse", "mean"}},
-      {"oracle input, two outputs", {{3}, {"linear 5", "leaky_relu slope=0.1", "linear 2"}, "mse", "sum/shots"}},
-      {"smooth classifier",
-       {{6}, {"linear 10", "layer_norm", "tanh", "linear 9 bias=false", "gelu", "linear 8", "sigmoid", "linear 3"},
-        "cross_entropy", "sum/shots"}},
-      {"wide rows", {{19}, {"linear 33", "layer_norm", "gelu", "linear 17"}, "cross_entropy", "mean"}},
-      {"images, transductive",
-       {{7, 6, 2},
-        {"conv2d 3 kernel=3 stride=2 padding=same", "batch_norm mode=transductive gamma=false", "relu", "max_pool 2",
-         "flatten", "linear 3"},
-        "cross_entropy", "sum/shots"}},
-      {"images, support statistics",
-       {{6, 6, 1},
-        {"conv2d 4 padding=same", "batch_norm mode=support", "relu", "max_pool 3 stride=2", "conv2d 3 kernel=2 padding=valid",
-         "batch_norm mode=support", "gelu", "flatten", "linear 3"},
-        "cross_entropy", "mean"}},
-      {"images, running statistics, parameters per step",
-       {{5, 5, 2},
-        {"conv2d 4 kernel=5 padding=same bias=false", "batch_norm mode=running per_step=3", "tanh", "flatten",
-         "linear 4"},
-        "cross_entropy", "mean"}},
-      {"vectors with batch norm", {{4}, {"linear 6", "batch_norm mode=support per_step=2", "tanh", "linear 2"}, "mse", "mean"}},
-      {"gaussian policy", {{2}, {"linear 8", "tanh", "linear 2", "gaussian log_std=-0.5"}, "policy_gradient", "mean"}},
-  };
-  return list;
-}
-
-}  // namespace
+using namespace maml::test;
 
 TEST_CASE("conformance: every layer, loss and adaptation, in double precision") {
-  for (const auto& [name, options] : cases()) {
+  for (const auto& [name, options] : model_cases()) {
     SUBCASE(name) {
       const Model model(options);
       for (const auto& residual : check_model(model)) {
         INFO(name, ": ", residual.what, " on ", isa_name(active_isa()));
         CHECK(residual.value <= residual.bound);
       }
+    }
+  }
+}
+
+TEST_CASE("conformance: the cases cover every kind of layer and every loss") {
+  std::set<std::string> layers, losses;
+  for (const auto& [name, options] : model_cases()) {
+    for (const auto& text : options.layers) layers.insert(LayerText(text).kind());
+    losses.insert(options.loss);
+  }
+  for (const auto& kind : layer_kinds()) CHECK_MESSAGE(layers.count(kind) == 1, kind, " is in no case");
+  for (const auto& name : loss_names()) CHECK_MESSAGE(losses.count(name) == 1, name, " is in no case");
+}
+
+namespace {
+
+template <class T> std::vector<T> meta_gradient_on(Isa isa, const ModelOptions& options) {
+  use_isa(isa);
+  Bed<T> bed(options, 3, 6, 5);
+  const auto layout = bed.layout({"*"});
+  const auto parts = AdaptationParts<T>{bed.objective.get(), bed.objective.get(), bed.rule.get(), &layout, nullptr};
+  Adaptation<T> adaptation(parts, bed.options(3));
+  const T alpha = T(0.01);
+  adaptation.set_rates(&alpha);
+  MetaGradient<T> out(3, bed.model.parameters(), 0);
+  algorithm("maml")(adaptation, bed.task, {bed.theta.data(), {}}, out);
+  return out.gradient;
+}
+
+struct IsaGuard {
+  Isa before = active_isa();
+  ~IsaGuard() { use_isa(before); }
+};
+
+}  // namespace
+
+TEST_CASE("conformance: a float meta-gradient is at most 4 times as far from double as the plain loops' is") {
+  const IsaGuard guard;
+  for (const auto& [name, options] : model_cases()) {
+    const auto exact = meta_gradient_on<double>(Isa::baseline, options);
+    const double plain = relative_error(meta_gradient_on<float>(Isa::baseline, options), exact);
+    for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+      if (!isa_supported(isa)) {
+        MESSAGE("SKIPPED ", isa_name(isa), ": this CPU lacks it");
+        continue;
+      }
+      const double error = relative_error(meta_gradient_on<float>(isa, options), exact);
+      INFO(name, " on ", isa_name(isa), ": ", error, ", plain ", plain);
+      CHECK(error <= 4 * plain);
+      CHECK(error > 0);
+      CHECK(relative_error(meta_gradient_on<double>(isa, options), exact) < 1e-11);
     }
   }
 }

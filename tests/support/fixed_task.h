@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cmath>
+#include <memory>
 #include <vector>
 
+#include "maml/diff/adaptation.h"
 #include "maml/nn/check_model.h"
 
 namespace maml::test {

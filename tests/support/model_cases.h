@@ -1,0 +1,45 @@
+#pragma once
+
+#include <vector>
+
+#include "maml/nn/model.h"
+
+namespace maml::test {
+
+struct ModelCase {
+  const char* name;
+  ModelOptions model;
+};
+
+/// Every layer and loss stands in at least one of these; so does every kind of coupling between them.
+inline const std::vector<ModelCase>& model_cases() {
+  static const std::vector<ModelCase> list = {
+      {"sinusoid", {{1}, {"linear 9", "relu", "linear 7", "relu", "linear 1"}, "mse", "mean"}},
+      {"sinusoid 1-40-40-1", {{1}, {"linear 40", "relu", "linear 40", "relu", "linear 1"}, "mse", "mean"}},
+      {"oracle input, two outputs", {{3}, {"linear 5", "leaky_relu slope=0.1", "linear 2"}, "mse", "sum/shots"}},
+      {"smooth classifier",
+       {{6}, {"linear 10", "layer_norm", "tanh", "linear 9 bias=false", "gelu", "linear 8", "sigmoid", "linear 3"},
+        "cross_entropy", "sum/shots"}},
+      {"wide rows", {{19}, {"linear 33", "layer_norm", "gelu", "linear 17"}, "cross_entropy", "mean"}},
+      {"images, transductive",
+       {{7, 6, 2},
+        {"conv2d 3 kernel=3 stride=2 padding=same", "batch_norm mode=transductive gamma=false", "relu", "max_pool 2",
+         "flatten", "linear 3"},
+        "cross_entropy", "sum/shots"}},
+      {"images, support statistics",
+       {{6, 6, 1},
+        {"conv2d 4 padding=same", "batch_norm mode=support", "relu", "max_pool 3 stride=2", "conv2d 3 kernel=2 padding=valid",
+         "batch_norm mode=support", "gelu", "flatten", "linear 3"},
+        "cross_entropy", "mean"}},
+      {"images, running statistics, parameters per step",
+       {{5, 5, 2},
+        {"conv2d 4 kernel=5 padding=same bias=false", "batch_norm mode=running per_step=3", "tanh", "flatten",
+         "linear 4"},
+        "cross_entropy", "mean"}},
+      {"vectors with batch norm", {{4}, {"linear 6", "batch_norm mode=support per_step=2", "tanh", "linear 2"}, "mse", "mean"}},
+      {"gaussian policy", {{2}, {"linear 8", "tanh", "linear 2", "gaussian log_std=-0.5"}, "policy_gradient", "mean"}},
+  };
+  return list;
+}
+
+}  // namespace maml::test
