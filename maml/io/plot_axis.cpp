@@ -18,7 +18,7 @@ struct Range {
 
   void cover(const std::vector<double>& values, bool log) {
     for (double value : values) {
-      if (!std::isfinite(value) || (log && value <= 0)) continue;
+      if (!(std::abs(value) < 1e300) || (log && value < 1e-300)) continue;  // what cannot be drawn
       low = std::min(low, value);
       high = std::max(high, value);
     }
@@ -38,8 +38,7 @@ Range data_range(const Figure& figure, char name, bool log) {
   const double margin = name == 'x' ? 0 : 0.05;
   if (log) {
     const double factor = range.low == range.high ? 2 : std::exp(margin * (std::log(range.high) - std::log(range.low)));
-    return {std::max(range.low / factor, std::numeric_limits<double>::min()),
-            std::min(range.high * factor, std::numeric_limits<double>::max())};
+    return {std::max(range.low / factor, 1e-300), std::min(range.high * factor, 1e300)};
   }
   if (range.low == range.high) {
     const double half = std::max(std::abs(range.low) / 10, 0.5);

@@ -64,9 +64,10 @@ std::string shape_text(const std::vector<std::size_t>& shape) {
 std::size_t element_count(const std::vector<std::size_t>& shape, const std::string& where) {
   // An eighth of the range, so that the size in bytes is a number too.
   constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / 8;
+  if (std::find(shape.begin(), shape.end(), std::size_t{0}) != shape.end()) return 0;
   std::size_t count = 1;
   for (auto extent : shape) {
-    require(extent == 0 || count <= most / extent, where, "shape ", shape_text(shape), " is too large to address");
+    require(count <= most / extent, where, "shape ", shape_text(shape), " is too large to address");
     count *= extent;
   }
   return count;
