@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+
+#include "maml/train/experiment.h"
+
+namespace maml {
+
+/// Multiply-adds of one meta-iteration's products, times two (docs/performance.md has the derivation). Elementwise work
+/// is not counted.
+double meta_iteration_flops(const Experiment&);
+
+struct BenchSummary {
+  std::string workload;
+  int threads = 0;
+  std::string isa;
+  double seconds_per_iteration = 0;  ///< sampling, reduction and outer update included; median of the rounds
+  double gflops = 0;
+  double peak_gflops = 0;  ///< measured in the same run
+  double peak_fraction = 0;
+  double peak_rss_mb = 0;
+};
+
+/// Times meta-iterations of a config for about `seconds`, after a warm-up, on so many threads (0: all).
+BenchSummary bench(const Options&, const std::string& workload, int threads, double seconds = 2);
+
+/// One object with the members' names as keys, with a final line break.
+std::string to_json(const BenchSummary&);
+
+/// Largest resident size of this process so far, in MB (10^6 bytes); 0 where the system does not tell.
+double peak_rss_mb();
+
+}  // namespace maml

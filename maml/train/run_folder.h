@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "maml/train/experiment.h"
+
+namespace maml {
+
+/// Where a run keeps everything: config.toml, metrics.csv, timing.csv, record.txt, checkpoint.safetensors,
+/// best.safetensors, eval.json, plots/.
+class RunFolder {
+public:
+  /// Makes the folder for a new run of these (resolved) options and writes config.toml. Throws Error where it cannot be
+  /// written, or where it holds a run already and `overwrite` is false.
+  static RunFolder create(const std::string& path, const Options& resolved_options, bool overwrite = false);
+  /// A folder that holds a run.
+  static RunFolder open(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  std::string config() const { return path_ + "/config.toml"; }
+  std::string metrics() const { return path_ + "/metrics.csv"; }
+  std::string timing() const { return path_ + "/timing.csv"; }
+  std::string record() const { return path_ + "/record.txt"; }
+  std::string checkpoint() const { return path_ + "/checkpoint.safetensors"; }
+  std::string best() const { return path_ + "/best.safetensors"; }
+  std::string evaluation() const { return path_ + "/eval.json"; }
+  std::string plots() const { return path_ + "/plots"; }
+
+  Options options() const;
+
+private:
+  explicit RunFolder(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+/// Whether the path is a folder that holds a run.
+bool is_run_folder(const std::string& path);
+
+/// A trained model, ready for evaluation, plots, export.
+struct LoadedRun {
+  RunFolder folder;
+  Experiment experiment;
+  Weights weights;
+  std::int64_t iteration = 0;  ///< after which these weights were taken
+  std::string isa;
+};
+
+enum class Which { best, latest };
+/// Reads a run. `best` falls back to the latest checkpoint where the run had no validation.
+LoadedRun load_run(const std::string& path, Which = Which::best);
+
+}  // namespace maml
