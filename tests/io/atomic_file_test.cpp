@@ -128,10 +128,10 @@ TEST_CASE("a process killed at any fault point leaves the old file or the new on
                {"checkpoint.after_write", "second"},
                {"checkpoint.after_fsync", "second"},
                {"checkpoint.after_rename", "third"}};
-  for (const auto& [point, left] : cases) {
-    CAPTURE(point);
+  for (const auto& each : cases) {
+    CAPTURE(each.point);
     write_atomically(path, "first");
-    const int status = in_child([&, at = std::string(point) + ":2"] {
+    const int status = in_child([&, at = std::string(each.point) + ":2"] {
       ::setenv("MAML_KILL_AT", at.c_str(), 1);
       write_atomically(path, "second", "checkpoint");
       write_atomically(path, "unnamed");
@@ -141,7 +141,7 @@ TEST_CASE("a process killed at any fault point leaves the old file or the new on
     });
     CHECK(WIFSIGNALED(status));
     CHECK(WTERMSIG(status) == SIGKILL);
-    CHECK(bytes_of(path) == left);
+    CHECK(bytes_of(path) == each.left);
   }
   write_atomically(path, "last", "checkpoint");
   CHECK(bytes_of(path) == "last");
