@@ -1,7 +1,9 @@
 #include "maml/base/rng.h"
 
+#include <cassert>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 #include <utility>
 
 namespace maml {
@@ -18,17 +20,17 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::a
   return counter;
 }
 
-Rng::Rng(std::uint64_t seed, Purpose purpose, std::uint32_t iteration, std::uint32_t task)
+Rng::Rng(std::uint64_t seed, Purpose purpose, std::uint32_t iteration, std::uint32_t task, std::uint32_t part)
     : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)},
-      counter_{0, task, iteration, static_cast<std::uint32_t>(purpose)} {}
+      counter_{0, task, iteration, static_cast<std::uint32_t>(purpose) | part << 8} {
+  static_assert(static_cast<std::uint32_t>(Purpose::check) < 256, "the purpose has 8 bits of the counter");
+  assert(part < 1u << 24);
+}
 
-std::uint32_t Rng::next() {
-  if (used_ == 4) {
-    block_ = philox(counter_, key_);
-    ++counter_[0];
-    used_ = 0;
-  }
-  return block_[used_++];
+void Rng::refill() {
+  block_ = philox(counter_, key_);
+  ++counter_[0];
+  used_ = 0;
 }
 
 double Rng::uniform() {
@@ -61,10 +63,14 @@ std::uint32_t Rng::below(std::uint32_t n) {
   return x % n;
 }
 
+void Rng::shuffle(std::span<std::uint32_t> items) {
+  for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(static_cast<std::uint32_t>(i))]);
+}
+
 std::vector<std::uint32_t> Rng::permutation(std::uint32_t n) {
   std::vector<std::uint32_t> order(n);
-  for (std::uint32_t i = 0; i < n; ++i) order[i] = i;
-  for (std::uint32_t i = n; i > 1; --i) std::swap(order[i - 1], order[below(i)]);
+  std::iota(order.begin(), order.end(), 0u);
+  shuffle(order);
   return order;
 }
 

@@ -1,0 +1,42 @@
+#include "maml/tasks/domains.h"
+
+#include <array>
+
+#include "maml/base/error.h"
+#include "maml/base/nearest.h"
+#include "maml/tasks/point_navigation.h"
+#include "maml/tasks/sinusoid.h"
+
+namespace maml {
+
+namespace {
+
+struct Row {
+  const char* name;
+  std::unique_ptr<Domain> (*make)(const DomainOptions&);
+};
+
+const std::array table = {
+    Row{"sinusoid", [](const DomainOptions& o) { return make_sinusoid({o.oracle}); }},
+    Row{"point_navigation",
+        [](const DomainOptions& o) {
+          return make_point_navigation({o.policy, o.horizon, o.discount});
+        }},
+};
+
+}  // namespace
+
+std::vector<std::string> domain_names() {
+  std::vector<std::string> names;
+  for (const auto& row : table) names.emplace_back(row.name);
+  return names;
+}
+
+std::unique_ptr<Domain> make_domain(const std::string& name, const DomainOptions& options) {
+  for (const auto& row : table)
+    if (row.name == name) return row.make(options);
+  fail("data.domain", "unknown domain '", name, "'", did_you_mean(name, domain_names()),
+       " (known: ", join(domain_names()), ")");
+}
+
+}  // namespace maml
