@@ -13,9 +13,10 @@ using namespace maml;
 using namespace maml::test;
 
 TEST_CASE("conformance: every layer, loss and adaptation, in double precision") {
-  for (const auto& [name, options] : model_cases()) {
-    SUBCASE(name) {
-      const Model model(options);
+  for (const auto& entry : model_cases()) {
+    const std::string name = entry.name;
+    SUBCASE(name.c_str()) {
+      const Model model(entry.model);
       for (const auto& residual : check_model(model)) {
         INFO(name, ": ", residual.what, " on ", isa_name(active_isa()));
         CHECK(residual.value <= residual.bound);
@@ -58,7 +59,9 @@ struct IsaGuard {
 
 TEST_CASE("conformance: a float meta-gradient is at most 4 times as far from double as the plain loops' is") {
   const IsaGuard guard;
-  for (const auto& [name, options] : model_cases()) {
+  for (const auto& entry : model_cases()) {
+    const std::string name = entry.name;
+    const ModelOptions& options = entry.model;
     const auto exact = meta_gradient_on<double>(Isa::baseline, options);
     const double plain = relative_error(meta_gradient_on<float>(Isa::baseline, options), exact);
     for (const Isa isa : {Isa::avx2, Isa::avx512}) {
