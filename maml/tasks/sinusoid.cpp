@@ -1,7 +1,8 @@
 #include "maml/tasks/sinusoid.h"
 
+#include <bit>
 #include <cassert>
-#include <cmath>
+#include <cstdint>
 #include <numbers>
 
 #include "maml/tasks/supervised.h"
@@ -12,9 +13,22 @@ namespace {
 
 constexpr double x_limit = 5;
 
+/// sin x for |x| < 10, to 3e-16. Without branches: libm's mispredict on random x, and tripled the time of sampling.
+inline double sine(double x) {
+  constexpr double round = 0x1.8p52;  // added, leaves a whole number in the last bits
+  constexpr double pi_high = 0x1.921fb544p+1, pi_low = 0x1.0b4611a626331p-33;
+  const double shifted = x * std::numbers::inv_pi + round;
+  const double turns = shifted - round;
+  const double r = (x - turns * pi_high) - turns * pi_low, s = r * r;
+  double series = 0;  // Taylor's; the first term left out is below 2e-18
+  for (int i = 21; i > 1; i -= 2) series = (1 + series) * (-1.0 / (i * (i - 1)) * s);
+  const std::uint64_t sign = std::bit_cast<std::uint64_t>(shifted) << 63;
+  return std::bit_cast<double>(std::bit_cast<std::uint64_t>(r + r * series) ^ sign);
+}
+
 struct Curve {
   double amplitude, phase;
-  double operator()(double x) const { return amplitude * std::sin(x - phase); }
+  double operator()(double x) const { return amplitude * sine(x - phase); }
 };
 
 Curve draw_curve(Rng& rng) {
