@@ -21,6 +21,9 @@ public:
   /// The rates of the options, layout().size() values.
   const std::vector<T>& initial_rates() const { return initial_rates_; }
 
+  /// Layers of the frozen front, 0 where there is none.
+  std::size_t front_layers() const { return front_layers_; }
+
   /// An adaptation at the initial rates; the inner loop must outlive it. Where the front of the model is frozen, its
   /// features are computed once a task, if the support data are the same at every step (`fixed_support`).
   std::unique_ptr<Adaptation<T>> adaptation(const AdaptationOptions&, bool fixed_support) const;
@@ -35,6 +38,7 @@ private:
   bool learns_rates_;
   std::unique_ptr<InnerRule<T>> rule_;
   std::unique_ptr<Objective<T>> objective_;
+  std::size_t front_layers_ = 0;
   Front front_;  // null where there is none
 };
 

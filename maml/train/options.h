@@ -60,8 +60,10 @@ struct DataOptions {
   std::size_t ways = 1;
   std::size_t shots = 10;
   std::size_t query_shots = 0;  ///< 0: as many as shots
-  bool oracle = false;
   std::size_t tasks = 25;
+  bool oracle = false;
+  std::size_t horizon = 100;
+  double discount = 0.99;
 };
 
 /// The run itself ([train]).
@@ -82,6 +84,7 @@ struct TrainOptions {
 struct EvalOptions {
   std::size_t tasks = 600;
   int steps = 10;
+  std::uint64_t seed = 0;
 };
 
 /// What a person should know of it ([about]).
@@ -139,10 +142,12 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("outer.alpha_rate", o.outer.alpha_rate, "outer learning rate of learned inner rates; 0 = outer.rate");
   v("data.domain", o.data.domain, "where tasks come from: sinusoid | point_navigation");
   v("data.ways", o.data.ways, "classes of a task; 1 for regression");
-  v("data.shots", o.data.shots, "support examples (of a class)");
-  v("data.query_shots", o.data.query_shots, "query examples (of a class); 0 = as many as shots");
-  v("data.oracle", o.data.oracle, "append the task's own parameters to the input");
+  v("data.shots", o.data.shots, "support examples of a class; points, or rollouts");
+  v("data.query_shots", o.data.query_shots, "query examples of a class; 0 = as many as shots");
   v("data.tasks", o.data.tasks, "tasks of a meta-batch");
+  v("data.oracle", o.data.oracle, "sinusoid: append the task's own parameters to the input");
+  v("data.horizon", o.data.horizon, "point_navigation: time steps of a rollout");
+  v("data.discount", o.data.discount, "point_navigation: of rewards, a time step");
   v("train.iterations", o.train.iterations, "outer steps");
   v("train.seed", o.train.seed, "of initial parameters and tasks");
   v("train.threads", o.train.threads, "0 = all processors; results do not depend on it");
@@ -155,6 +160,7 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("train.init", o.train.init, "a checkpoint to take initial parameters from");
   v("eval.tasks", o.eval.tasks, "test tasks");
   v("eval.steps", o.eval.steps, "inner steps in testing");
+  v("eval.seed", o.eval.seed, "of the test and validation tasks");
 }
 
 /// Reads a TOML file. Throws Error naming file, line, key and mend; what is impossible or does not fit together is

@@ -34,7 +34,8 @@ public:
   void restore(std::int64_t steps, const std::vector<std::vector<T>>& moments);
 
 private:
-  OuterOptions options_;
+  const OuterOptions options_;
+  const bool is_adam_;
   std::int64_t steps_ = 0;
   std::vector<std::vector<T>> moments_;
 };

@@ -1,0 +1,103 @@
+#include "maml/train/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
+#include "maml/base/error.h"
+#include "maml/base/workers.h"
+#include "maml/kernels/isa.h"
+#include "maml/kernels/peak.h"
+#include "maml/train/meta_batch.h"
+#include "maml/train/outer.h"
+
+namespace maml {
+
+namespace {
+
+/// Meta-iterations, one after the other.
+class Iterations {
+public:
+  Iterations(const Experiment& experiment, int threads)
+      : options_(experiment.options), weights_(experiment.initial()),
+        batch_(*experiment.model, *experiment.domain,
+               meta_batch_options(experiment, threads, options_.train.memory_mib << 20)),
+        outer_(options_.outer, weights_.parameters.size()),
+        rates_outer_(options_.outer, batch_.learns_rates() ? weights_.rates.size() : 0) {}
+
+  /// Seconds that `count` of them take.
+  double run(std::int64_t count) {
+    const auto start = std::chrono::steady_clock::now();
+    for (std::int64_t i = 0; i < count; ++i) {
+      auto& result = batch_.gradient(weights_.parameters.data(), weights_.rates.data(), weights_.state.data(), next_++);
+      outer_.step(weights_.parameters.data(), result.gradient.data());
+      if (batch_.learns_rates()) rates_outer_.step(weights_.rates.data(), result.d_rates.data());
+    }
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+
+private:
+  const Options& options_;
+  Weights weights_;
+  MetaBatch<float> batch_;
+  OuterOptimiser<float> outer_, rates_outer_;
+  std::uint32_t next_ = 0;
+};
+
+}  // namespace
+
+double peak_rss_mb() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("VmHWM:", 0) != 0) continue;
+    std::istringstream text(line.substr(6));
+    double kibibytes = 0;
+    text >> kibibytes;
+    return kibibytes * 1024 / 1e6;
+  }
+  return 0;
+}
+
+BenchSummary bench(const Options& options, const std::string& workload, int threads, double seconds) {
+  require(threads >= 0, "threads", "is ", threads, ", but must be 0 (all) or above");
+  const Experiment experiment(options);
+  BenchSummary summary;
+  summary.workload = workload;
+  summary.threads = threads > 0 ? threads : available_threads();
+  summary.isa = isa_name(active_isa());
+
+  Iterations iterations(experiment, summary.threads);
+  constexpr int rounds = 10;
+  iterations.run(1);
+  // As many iterations a round as fit, by those of the warm-up.
+  std::int64_t count = 1;
+  double warm_up = iterations.run(count);
+  while (warm_up < seconds / (2 * rounds)) warm_up = iterations.run(count *= 2);
+  count = std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(count) * seconds / rounds / warm_up));
+  double times[rounds];
+  for (double& time : times) time = iterations.run(count) / static_cast<double>(count);
+  std::nth_element(times, times + rounds / 2, times + rounds);
+  summary.seconds_per_iteration = times[rounds / 2];
+  summary.gflops = meta_iteration_flops(experiment) / summary.seconds_per_iteration / 1e9;
+  summary.peak_gflops = measure_peak_gflops(summary.threads, false, active_isa());
+  summary.peak_fraction = summary.gflops / summary.peak_gflops;
+  summary.peak_rss_mb = peak_rss_mb();
+  return summary;
+}
+
+std::string to_json(const BenchSummary& summary) {
+  const nlohmann::ordered_json object = {{"workload", summary.workload},
+                                         {"threads", summary.threads},
+                                         {"isa", summary.isa},
+                                         {"seconds_per_iteration", summary.seconds_per_iteration},
+                                         {"gflops", summary.gflops},
+                                         {"peak_gflops", summary.peak_gflops},
+                                         {"peak_fraction", summary.peak_fraction},
+                                         {"peak_rss_mb", summary.peak_rss_mb}};
+  return object.dump(2) + "\n";
+}
+
+}  // namespace maml

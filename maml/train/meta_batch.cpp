@@ -1,0 +1,213 @@
+#include "maml/train/meta_batch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "maml/algorithms/algorithm.h"
+#include "maml/base/error.h"
+#include "maml/base/workers.h"
+#include "maml/train/experiment.h"
+#include "maml/train/inner_loop.h"
+#include "maml/train/tree_sum.h"
+
+namespace maml {
+
+namespace {
+
+template <class T> bool all_finite(const T* values, std::size_t n) {
+  return std::all_of(values, values + n, [](T value) { return std::isfinite(value); });
+}
+
+}  // namespace
+
+template <class T> class MetaBatch<T>::Impl {
+public:
+  Impl(const Model& model, const Domain& domain, const MetaBatchOptions& options)
+      : options_(options), row_(algorithm(options.algorithm)), state_(model.initial_state<T>()),
+        loop_(model, options.inner, Mode::train, state_.data()), steps_(row_.traits.adapts ? options.inner.steps : 0),
+        group_(std::min(options.group, options.tasks)), items_((options.tasks + group_ - 1) / group_),
+        workers_(static_cast<int>(std::min(static_cast<std::size_t>(options.threads), items_))),
+        parameters_(model.parameters()), rates_(loop_.learns_rates() ? loop_.layout().size() : 0),
+        weights_(options.inner.step_weights.begin(), options.inner.step_weights.end()),
+        sum_(options.tasks, row_width(), workers_.count(), group_) {
+    EpisodeOptions episode;
+    episode.ways = options.ways;
+    episode.shots = options.shots;
+    episode.query_shots = options.query_shots;
+    episode.inner_batch = options.inner.batch;
+    episode.inner_steps = options.inner.steps;
+    episode.couple_query = model.couples_query();
+    const EpisodeShape shape = episode_shape(model, domain, episode);
+
+    AdaptationOptions adaptation;
+    adaptation.steps = steps_;
+    adaptation.tasks = group_;
+    adaptation.support_rows = shape.support_rows;
+    adaptation.query_rows = shape.query_rows;
+    adaptation.second_order = row_.traits.second_order || loop_.learns_rates() || !weights_.empty();
+    const std::size_t workers = static_cast<std::size_t>(workers_.count());
+    const std::size_t own = sum_.bytes() + workers * group_ * (2 * parameters_ + rates_) * sizeof(T) + result_bytes();
+    require(own < options.budget, "memory", "the gradients of a meta-batch take ", own >> 20,
+            " MiB, more than the budget of ", options.budget >> 20,
+            " MiB (raise train.memory_mib, or use fewer threads or a smaller train.group)");
+    adaptation.budget = (options.budget - own) / workers;
+    bytes_ = own;
+    for (std::size_t i = 0; i < workers; ++i) {
+      hands_.push_back({domain.group<T>(group_, episode), loop_.adaptation(adaptation, shape.fixed_support),
+                        MetaGradient<T>(group_, parameters_, rates_)});
+      bytes_ += hands_.back().adaptation->memory().bytes;
+    }
+    result_.gradient.resize(parameters_);
+    result_.d_rates.resize(rates_);
+    result_.state_delta.resize(state_.size());
+    result_.losses.resize(options.tasks);
+    before_.resize(options.tasks);
+    after_.resize(options.tasks);
+  }
+
+  MetaBatchResult<T>& gradient(const T* theta, const T* rates, const T* state, std::uint32_t iteration) {
+    place(rates, state);
+    sum_.reset();
+    workers_.each(items_, [&](int worker, std::size_t item) {
+      Hand& hand = hands_[static_cast<std::size_t>(worker)];
+      const std::size_t first = run(hand, theta, iteration, item);
+      for (std::size_t i = item * group_ - first; i < group_; ++i) {
+        T* row = sum_.row();
+        T* next = std::copy_n(hand.out.gradient.data() + i * parameters_, parameters_, row);
+        next = std::copy_n(hand.out.d_rates.data() + i * rates_, rates_, next);
+        std::copy_n(hand.adaptation->state_delta() + i * state_.size(), state_.size(), next);
+        sum_.add(first + i, row);
+      }
+      std::copy_n(hand.out.losses.data(), group_, result_.losses.data() + first);
+      std::copy_n(hand.out.before.data(), group_, before_.data() + first);
+      std::copy_n(hand.out.after.data(), group_, after_.data() + first);
+    });
+    const T share = T(1) / static_cast<T>(options_.tasks);
+    const T* from = sum_.sum();
+    from = scale(from, share, result_.gradient);
+    from = scale(from, share, result_.d_rates);
+    scale(from, share / static_cast<T>(std::max(steps_, 1)), result_.state_delta);
+    result_.loss = mean(result_.losses);
+    result_.before = mean(before_);
+    result_.after = mean(after_);
+    return result_;
+  }
+
+  std::optional<std::size_t> non_finite_task(const T* theta, const T* rates, const T* state, std::uint32_t iteration) {
+    place(rates, state);
+    Hand& hand = hands_[0];
+    for (std::size_t item = 0; item < items_; ++item) {
+      const std::size_t first = run(hand, theta, iteration, item);
+      for (std::size_t i = 0; i < group_; ++i)
+        if (!std::isfinite(hand.out.losses[i]) ||
+            !all_finite(hand.out.gradient.data() + i * parameters_, parameters_) ||
+            !all_finite(hand.out.d_rates.data() + i * rates_, rates_))
+          return first + i;
+    }
+    return {};
+  }
+
+  const InnerLoop<T>& loop() const { return loop_; }
+  std::size_t bytes() const { return bytes_; }
+
+private:
+  /// What one worker holds.
+  struct Hand {
+    std::unique_ptr<TaskGroup<T>> task;
+    std::unique_ptr<Adaptation<T>> adaptation;
+    MetaGradient<T> out;
+  };
+
+  std::size_t row_width() const { return parameters_ + rates_ + state_.size(); }
+  std::size_t result_bytes() const { return (row_width() + 3 * options_.tasks) * sizeof(T); }
+
+  void place(const T* rates, const T* state) {
+    if (state) std::copy_n(state, state_.size(), state_.begin());
+    for (auto& hand : hands_) hand.adaptation->set_rates(rates ? rates : loop_.initial_rates().data());
+  }
+
+  /// Gradients of the item's tasks; returns the first of them. The last group begins earlier so that it is full: what
+  /// it repeats of the one before is the same and not counted again.
+  std::size_t run(Hand& hand, const T* theta, std::uint32_t iteration, std::size_t item) {
+    const std::size_t first = std::min(item * group_, options_.tasks - group_);
+    hand.task->draw({options_.seed, Purpose::train_task, iteration, static_cast<std::uint32_t>(first)});
+    row_(*hand.adaptation, *hand.task, AlgorithmInput<T>{theta, weights_}, hand.out);
+    return first;
+  }
+
+  static const T* scale(const T* from, T factor, std::vector<T>& to) {
+    for (T& value : to) value = *from++ * factor;
+    return from;
+  }
+  double mean(const std::vector<T>& values) const {
+    return tree_sum(values.data(), values.size()) / static_cast<double>(values.size());
+  }
+
+  const MetaBatchOptions options_;
+  const Algorithm& row_;
+  std::vector<T> state_;
+  const InnerLoop<T> loop_;
+  const int steps_;
+  const std::size_t group_, items_;
+  Workers workers_;
+  const std::size_t parameters_, rates_;
+  const std::vector<T> weights_;
+  TreeSum<T> sum_;
+  std::vector<Hand> hands_;
+  std::vector<T> before_, after_;
+  MetaBatchResult<T> result_;
+  std::size_t bytes_ = 0;
+};
+
+template <class T> MetaBatch<T>::MetaBatch(const Model& model, const Domain& domain, const MetaBatchOptions& options) {
+  require(options.tasks >= 1 && options.group >= 1 && options.threads >= 1, "MetaBatch",
+          "tasks, group and threads must be at least 1");
+  impl_ = std::make_unique<Impl>(model, domain, options);
+}
+template <class T> MetaBatch<T>::~MetaBatch() = default;
+template <class T> MetaBatchResult<T>& MetaBatch<T>::gradient(const T* theta, std::uint32_t iteration) {
+  return impl_->gradient(theta, nullptr, nullptr, iteration);
+}
+template <class T>
+MetaBatchResult<T>& MetaBatch<T>::gradient(const T* theta, const T* rates, const T* state, std::uint32_t iteration) {
+  return impl_->gradient(theta, rates, state, iteration);
+}
+template <class T>
+std::optional<std::size_t> MetaBatch<T>::non_finite_task(const T* theta, const T* rates, const T* state,
+                                                         std::uint32_t iteration) {
+  return impl_->non_finite_task(theta, rates, state, iteration);
+}
+template <class T> const RateLayout& MetaBatch<T>::layout() const {
+  return impl_->loop().layout();
+}
+template <class T> const std::vector<T>& MetaBatch<T>::initial_rates() const {
+  return impl_->loop().initial_rates();
+}
+template <class T> bool MetaBatch<T>::learns_rates() const {
+  return impl_->loop().learns_rates();
+}
+template <class T> std::size_t MetaBatch<T>::bytes() const {
+  return impl_->bytes();
+}
+
+template class MetaBatch<float>;
+template class MetaBatch<double>;
+
+MetaBatchOptions meta_batch_options(const Experiment& experiment, int threads, std::size_t budget) {
+  const Options& options = experiment.options;
+  MetaBatchOptions result;
+  result.algorithm = options.outer.algorithm;
+  result.inner = options.inner;
+  result.ways = options.data.ways;
+  result.shots = options.data.shots;
+  result.query_shots = options.data.query_shots;
+  result.tasks = options.data.tasks * options.outer.accumulate;
+  result.group = options.train.group;
+  result.threads = threads;
+  result.seed = options.train.seed;
+  result.budget = budget;
+  return result;
+}
+
+}  // namespace maml

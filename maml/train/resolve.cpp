@@ -1,0 +1,164 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+#include "maml/algorithms/algorithm.h"
+#include "maml/base/error.h"
+#include "maml/base/nearest.h"
+#include "maml/train/experiment.h"
+#include "maml/train/option_text.h"
+
+namespace maml {
+
+namespace {
+
+void one_of(const char* key, const std::string& value, const std::vector<std::string>& possible) {
+  if (std::find(possible.begin(), possible.end(), value) != possible.end()) return;
+  fail(key, "unknown value '", value, "'", did_you_mean(value, possible), " (known: ", join(possible), ")");
+}
+
+template <class T> void at_least(const char* key, T value, T least) {
+  require(value >= least, key, "is ", toml_text(value), ", but must be at least ", toml_text(least));
+}
+
+void above_zero(const char* key, double value) {
+  require(std::isfinite(value) && value > 0, key, "is ", toml_text(value), ", but must be above 0");
+}
+
+void from_zero(const char* key, double value) {
+  require(std::isfinite(value) && value >= 0, key, "is ", toml_text(value), ", but must be 0 or above");
+}
+
+void share(const char* key, double value) {
+  require(value >= 0 && value < 1, key, "is ", toml_text(value), ", but must be from 0 to below 1");
+}
+
+void check_inner(const InnerOptions& inner, const AlgorithmTraits& traits, const std::string& algorithm) {
+  at_least("inner.steps", inner.steps, 1);
+  from_zero("inner.alpha", inner.alpha.everywhere);
+  for (const auto& entry : inner.alpha.by_name) from_zero("inner.alpha", entry.second);
+  if (!inner.learned.empty())
+    one_of("inner.learned", inner.learned, {"no", "number", "layer", "layer-step", "element"});
+  require(inner.learned != "number" || inner.alpha.by_name.empty(), "inner.learned",
+          "number learns one rate, but inner.alpha is a table (learn layer, or give one number)");
+  one_of("inner.rule", inner.rule, {"sgd", "momentum"});
+  share("inner.momentum", inner.momentum);
+  const bool differentiates = traits.adapts && !traits.inner_minibatches;
+  require(differentiates || inner.learned.empty() || inner.learned == "no", "inner.learned", "is '", inner.learned,
+          "', but ", algorithm, " has no gradient by the rates (set it to no)");
+  require(differentiates || inner.step_weights.empty(), "inner.step_weights", "mean nothing to ", algorithm,
+          " (leave them out)");
+  require(inner.step_weights.empty() || inner.step_weights.size() == static_cast<std::size_t>(inner.steps) + 1,
+          "inner.step_weights", "has ", inner.step_weights.size(), " weights, but inner.steps = ", inner.steps,
+          " wants ", inner.steps + 1, " (after 0, 1, .. steps)");
+  for (const double weight : inner.step_weights)
+    require(std::isfinite(weight), "inner.step_weights", "holds ", toml_text(weight), ", which is not finite");
+}
+
+void check_outer(const OuterOptions& outer) {
+  one_of("outer.optimiser", outer.optimiser, {"adam", "sgd"});
+  above_zero("outer.rate", outer.rate);
+  share("outer.beta1", outer.beta1);
+  share("outer.beta2", outer.beta2);
+  above_zero("outer.epsilon", outer.epsilon);
+  share("outer.momentum", outer.momentum);
+  one_of("outer.schedule", outer.schedule, {"constant", "linear", "cosine", "step"});
+  from_zero("outer.final_rate", outer.final_rate);
+  at_least("outer.step_every", outer.step_every, std::int64_t{1});
+  above_zero("outer.step_factor", outer.step_factor);
+  from_zero("outer.clip", outer.clip);
+  from_zero("outer.clip_norm", outer.clip_norm);
+  at_least("outer.accumulate", outer.accumulate, std::size_t{1});
+  from_zero("outer.alpha_rate", outer.alpha_rate);
+}
+
+void check_train(const Options& options) {
+  at_least("data.ways", options.data.ways, std::size_t{1});
+  at_least("data.shots", options.data.shots, std::size_t{1});
+  at_least("data.horizon", options.data.horizon, std::size_t{1});
+  require(options.data.discount >= 0 && options.data.discount <= 1, "data.discount", "is ",
+          toml_text(options.data.discount), ", but must be from 0 to 1");
+  at_least("data.tasks", options.data.tasks, std::size_t{1});
+  const auto& train = options.train;
+  at_least("train.iterations", train.iterations, std::int64_t{0});
+  require(train.iterations <= std::numeric_limits<std::uint32_t>::max(), "train.iterations",
+          "is too large (at most 4294967295)");
+  at_least("train.threads", train.threads, 0);
+  at_least("train.validate_every", train.validate_every, std::int64_t{0});
+  at_least("train.validation_tasks", train.validation_tasks, std::size_t{1});
+  at_least("train.checkpoint_every", train.checkpoint_every, std::int64_t{0});
+  at_least("train.log_every", train.log_every, std::int64_t{1});
+  at_least("train.memory_mib", train.memory_mib, std::size_t{1});
+  require(train.memory_mib <= std::size_t{1} << 40, "train.memory_mib", "is too large");
+  at_least("train.group", train.group, std::size_t{1});
+  at_least("eval.tasks", options.eval.tasks, std::size_t{1});
+  at_least("eval.steps", options.eval.steps, 0);
+}
+
+/// The patterns that the algorithm's row of the table implies.
+std::vector<std::string> implied_patterns(AlgorithmTraits::Adapts which, const Model& model) {
+  const std::string& slice = model.slices().back().name;
+  const std::string last_layer = slice.substr(0, slice.find('.')) + ".*";
+  switch (which) {
+  case AlgorithmTraits::Adapts::head:
+    return {last_layer};
+  case AlgorithmTraits::Adapts::body:
+    return {"*", "!" + last_layer};
+  case AlgorithmTraits::Adapts::all:
+    break;
+  }
+  return {"*"};
+}
+
+}  // namespace
+
+Options resolved(const Options& given) {
+  Options options = given;
+  const Algorithm& row = algorithm(options.outer.algorithm);
+  check_inner(options.inner, row.traits, options.outer.algorithm);
+  check_outer(options.outer);
+  check_train(options);
+
+  options.data.oracle = options.data.oracle || row.traits.oracle_inputs;
+  if (options.data.query_shots == 0) options.data.query_shots = options.data.shots;
+  if (options.model.input.empty()) {
+    require(options.data.domain != "point_navigation", "model.input",
+            "is missing (point_navigation wants input = [2])");
+    options.model.input = make_domain(options.data, nullptr)->input().extents;
+  }
+  const Model model(options.model);
+  const auto domain = make_domain(options.data, &model);
+  const Shape input = domain->input();
+  require(model.input() == input, "model.input", "is ", toml_text(options.model.input), ", but ", options.data.domain,
+          options.data.oracle ? " with data.oracle gives " : " gives ", toml_text(input.extents), " (leave it out)");
+  const std::size_t targets = model.loss().targets(model.output().size());
+  require(targets == domain->targets(), "model.layers", "the loss compares ", targets,
+          targets == 1 ? " value" : " values", " a row, but ", options.data.domain, " gives ", domain->targets(),
+          " (change the size of the last layer)");
+
+  if (options.inner.learned.empty()) options.inner.learned = row.traits.learns_element_rates ? "element" : "no";
+  if (options.inner.adapt.empty()) options.inner.adapt = implied_patterns(row.traits.which, model);
+  const auto mask = adapted_slices(model.slices(), options.inner.adapt);
+  require(std::any_of(mask.begin(), mask.end(), [](unsigned char adapted) { return adapted != 0; }), "inner.adapt",
+          "leaves no parameter to adapt (", toml_text(options.inner.adapt), ")");
+  return options;
+}
+
+std::string digest(const Options& options) {
+  std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+  visit(options, [&](const std::string& key, const auto& field, const char*) {
+    const auto table = key.substr(0, key.find('.'));
+    const bool needs_end = options.outer.schedule == "linear" || options.outer.schedule == "cosine";
+    if (table != "model" && table != "inner" && table != "outer" && table != "data" && key != "train.seed" &&
+        !(key == "train.iterations" && needs_end))
+      return;
+    for (const char c : key + "=" + toml_text(field) + "\n")
+      hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  });
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
+  return digits;
+}
+
+}  // namespace maml

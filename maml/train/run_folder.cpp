@@ -1,0 +1,71 @@
+#include "maml/train/run_folder.h"
+
+#include <filesystem>
+
+#include "maml/base/error.h"
+#include "maml/io/atomic_file.h"
+#include "maml/train/checkpoint.h"
+
+namespace maml {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool exists(const std::string& path) {
+  std::error_code unreadable;
+  return fs::exists(path, unreadable);
+}
+
+std::string without_slash(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+}  // namespace
+
+bool is_run_folder(const std::string& path) {
+  return exists(path + "/config.toml") || exists(path + "/checkpoint.safetensors");
+}
+
+RunFolder RunFolder::create(const std::string& path, const Options& options, bool overwrite) {
+  require(!path.empty(), "run folder", "has no name");
+  RunFolder folder(without_slash(path));
+  require(overwrite || !is_run_folder(folder.path_), folder.path_,
+          "holds a run already (resume it, overwrite it, or choose another folder)");
+  std::error_code error;
+  fs::create_directories(folder.path_, error);
+  if (error) fail(folder.path_, "cannot be made: ", errno_text(error.value()));
+  // The checkpoint goes first: without it, what is left of an old run is never taken for a new one's.
+  for (const auto& file : {folder.checkpoint(), folder.best(), folder.evaluation(), folder.metrics(), folder.timing(),
+                           folder.record(), folder.plots()}) {
+    fs::remove_all(file, error);
+    if (error) fail(file, "cannot be removed: ", errno_text(error.value()));
+  }
+  write_atomically(folder.config(), to_toml(options), "config");
+  return folder;
+}
+
+RunFolder RunFolder::open(const std::string& path) {
+  RunFolder folder(without_slash(path));
+  require(exists(folder.path_), folder.path_, "does not exist (name the folder of a run)");
+  require(exists(folder.config()), folder.path_, "is no run: it has no config.toml (name the folder of a run)");
+  return folder;
+}
+
+Options RunFolder::options() const {
+  return load_options(config());
+}
+
+LoadedRun load_run(const std::string& path, Which which) {
+  RunFolder folder = RunFolder::open(path);
+  Experiment experiment(folder.options());
+  const bool has_best = which == Which::best && exists(folder.best());
+  const std::string file = has_best ? folder.best() : folder.checkpoint();
+  require(exists(file), folder.path(), "has no checkpoint yet (train it first)");
+  Checkpoint checkpoint = read_checkpoint(file, experiment, true);
+  return {std::move(folder), std::move(experiment), std::move(checkpoint.weights), checkpoint.iteration,
+          std::move(checkpoint.isa)};
+}
+
+}  // namespace maml

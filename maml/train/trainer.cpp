@@ -1,0 +1,290 @@
+#include "maml/train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "maml/base/error.h"
+#include "maml/io/atomic_file.h"
+#include "maml/io/csv_log.h"
+#include "maml/kernels/isa.h"
+#include "maml/train/meta_batch.h"
+#include "maml/train/outer.h"
+
+#ifndef MAML_VERSION
+#define MAML_VERSION "unknown"
+#endif
+
+namespace maml {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+const std::vector<std::string> metric_columns = {"iteration",  "meta_loss",      "pre", "post", "rate",
+                                                 "validation", "validation_ci95"};
+const std::vector<std::string> timing_columns = {"iteration", "seconds", "iterations_per_second"};
+
+bool all_finite(const std::vector<float>& values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+}
+
+template <class Result> void add_to(MetricSums& sums, const Result& result) {
+  sums.loss += result.loss;
+  sums.before += result.before;
+  sums.after += result.after;
+  ++sums.count;
+}
+
+OptimiserState state_of(const OuterOptimiser<float>& optimiser) {
+  OptimiserState state{optimiser.steps(), {}};
+  for (std::size_t i = 0; i < optimiser.moments(); ++i)
+    state.moments.emplace_back(optimiser.moment(i).begin(), optimiser.moment(i).end());
+  return state;
+}
+
+/// One call of `train`.
+class Run {
+public:
+  Run(const Options& options, const RunFolder& folder, const Callbacks& callbacks)
+      : experiment_(options), options_(experiment_.options), folder_(folder), callbacks_(callbacks), now_(start()),
+        batch_(*experiment_.model, *experiment_.domain,
+               meta_batch_options(experiment_, experiment_.threads(), batch_budget())),
+        outer_(options_.outer, now_.weights.parameters.size()),
+        rates_outer_(options_.outer, batch_.learns_rates() ? now_.weights.rates.size() : 0),
+        metrics_(CsvLog::resume(folder.metrics(), metric_columns, now_.iteration)),
+        timing_(CsvLog::resume(folder.timing(), timing_columns, now_.iteration)) {
+    if (now_.parameters_state) outer_.restore(now_.parameters_state->steps, now_.parameters_state->moments);
+    if (now_.rates_state) rates_outer_.restore(now_.rates_state->steps, now_.rates_state->moments);
+    resumed_at_ = now_.iteration;
+    record();
+    if (!resumes_) save();
+    row_start_ = report_start_ = start_ = Clock::now();
+  }
+
+  TrainSummary operator()() {
+    const std::int64_t end = options_.train.iterations;
+    bool stopped = false;
+    while (now_.iteration < end && !stopped) {
+      iterate();
+      const bool is_last = now_.iteration == end;
+      const bool validates = is_multiple(options_.train.validate_every);
+      const auto validation = validates ? validate() : std::nullopt;
+      if (validates || is_last || is_multiple(options_.train.log_every)) log(validation);
+      report(is_last || validates);
+      stopped = !is_last && callbacks_.stop && callbacks_.stop();
+      if (stopped || is_last || is_multiple(options_.train.checkpoint_every)) save();
+    }
+    return finish(stopped);
+  }
+
+private:
+  bool is_multiple(std::int64_t every) const { return every > 0 && now_.iteration % every == 0; }
+  std::size_t budget() const { return options_.train.memory_mib << 20; }
+  std::size_t evaluation_budget() const { return budget() / 4; }
+  std::size_t batch_budget() const {
+    const Weights& weights = now_.weights;
+    const std::size_t outer = 3 * (weights.parameters.size() + weights.rates.size()) * sizeof(float);
+    const std::size_t rest = budget() - evaluation_budget();
+    return rest > outer ? rest - outer : 0;
+  }
+
+  void notice(const std::string& text) const {
+    if (callbacks_.notice) callbacks_.notice(text);
+  }
+
+  /// Where the run stands: at its last checkpoint, or at the beginning.
+  Checkpoint start() {
+    const std::string config = to_toml(options_);
+    if (!std::filesystem::exists(folder_.config()) || read_text_file(folder_.config()) != config)
+      write_atomically(folder_.config(), config, "config");
+    resumes_ = std::filesystem::exists(folder_.checkpoint());
+    Checkpoint checkpoint;
+    if (resumes_) {
+      checkpoint = read_checkpoint(folder_.checkpoint(), experiment_, true);
+      if (checkpoint.best) read_checkpoint(folder_.best(), experiment_, true);
+    } else {
+      checkpoint.weights = experiment_.initial();
+    }
+    const std::string here = isa_name(active_isa());
+    if (resumes_ && checkpoint.isa != here)
+      notice("the checkpoint was computed with " + checkpoint.isa + ", this machine uses " + here +
+             ": the run goes on, but its numbers are no longer those of one machine to the bit");
+    checkpoint.isa = here;
+    checkpoint.digest = digest(options_);
+    return checkpoint;
+  }
+
+  void record() const {
+    std::ofstream file(folder_.record(), std::ios::app);
+    file << "iteration " << now_.iteration << ": " << now_.isa << ", " << experiment_.threads() << " threads, maml "
+         << MAML_VERSION << "\n"
+         << std::flush;
+    require(file.good(), folder_.record(), "cannot be written (check its permissions and the disk's space)");
+  }
+
+  void iterate() {
+    Weights& weights = now_.weights;
+    const auto iteration = static_cast<std::uint32_t>(now_.iteration);
+    auto& result = batch_.gradient(weights.parameters.data(), weights.rates.data(), weights.state.data(), iteration);
+    if (!std::isfinite(result.loss) || !all_finite(result.gradient) || !all_finite(result.d_rates)) give_up(iteration);
+    const OuterOptions& outer = options_.outer;
+    const double rate = scheduled_rate(outer, outer.rate, now_.iteration, options_.train.iterations);
+    outer_.step(weights.parameters.data(), result.gradient.data(), rate);
+    if (batch_.learns_rates()) {
+      const double base = outer.alpha_rate > 0 ? outer.alpha_rate : outer.rate;
+      rates_outer_.step(weights.rates.data(), result.d_rates.data(),
+                        scheduled_rate(outer, base, now_.iteration, options_.train.iterations));
+    }
+    for (std::size_t i = 0; i < weights.state.size(); ++i) weights.state[i] += result.state_delta[i];
+    add_to(now_.sums, result);
+    add_to(reported_, result);
+    rate_ = rate;
+    ++now_.iteration;
+  }
+
+  [[noreturn]] void give_up(std::uint32_t iteration) {
+    const Weights& weights = now_.weights;
+    const auto task =
+        batch_.non_finite_task(weights.parameters.data(), weights.rates.data(), weights.state.data(), iteration);
+    fail(folder_.path(), "the loss or its gradient ceased to be finite at iteration ", iteration + 1,
+         task ? ", task " + std::to_string(*task) : std::string(", in the sum over the tasks"),
+         " (try a smaller inner.alpha or outer.rate, or clipping: outer.clip = 10; the checkpoint of iteration ",
+         saved_at_, " is kept)");
+  }
+
+  std::optional<EvaluatedStep> validate() {
+    EvaluationOptions options;
+    options.tasks = options_.train.validation_tasks;
+    options.steps = options_.inner.steps;
+    options.seed = options_.eval.seed;
+    options.split = "validation";
+    options.threads = experiment_.threads();
+    options.budget = evaluation_budget();
+    const auto summary = evaluate(experiment_, now_.weights, options);
+    const EvaluatedStep last = summary.steps.back();
+    validation_ = last.mean;
+    const bool lower = lower_is_better(summary.metric);
+    const bool is_better = !now_.best || (lower ? last.mean < now_.best->value : last.mean > now_.best->value);
+    if (std::isfinite(last.mean) && is_better) {
+      now_.best = Best{now_.iteration, last.mean};
+      Checkpoint best;
+      best.iteration = now_.iteration;
+      best.weights = now_.weights;
+      best.best = now_.best;
+      best.isa = now_.isa;
+      best.digest = now_.digest;
+      write_checkpoint(folder_.best(), experiment_, best, "best");
+    }
+    return last;
+  }
+
+  void log(const std::optional<EvaluatedStep>& validation) {
+    const double none = std::numeric_limits<double>::quiet_NaN();
+    const MetricSums& sums = now_.sums;
+    const double count = static_cast<double>(sums.count), iteration = static_cast<double>(now_.iteration);
+    const double row[] = {iteration,
+                          sums.loss / count,
+                          sums.before / count,
+                          sums.after / count,
+                          rate_,
+                          validation ? validation->mean : none,
+                          validation ? validation->ci95 : none};
+    metrics_.append(row);
+    const double seconds = seconds_since(row_start_);
+    const double time[] = {iteration, seconds, static_cast<double>(now_.iteration - row_iteration()) / seconds};
+    timing_.append(time);
+    row_start_ = Clock::now();
+    last_row_ = now_.iteration;
+    now_.sums = {};
+  }
+  std::int64_t row_iteration() const { return std::max(last_row_, resumed_at_); }
+
+  /// Rows first, then the checkpoint that counts on them.
+  void save() {
+    if (!all_finite(now_.weights.parameters) || !all_finite(now_.weights.rates))
+      fail(folder_.path(), "the parameters ceased to be finite by iteration ", now_.iteration,
+           " (try a smaller outer.rate, or clipping: outer.clip = 10; the checkpoint of iteration ", saved_at_,
+           " is kept)");
+    metrics_.sync();
+    timing_.sync();
+    now_.parameters_state = state_of(outer_);
+    if (batch_.learns_rates()) now_.rates_state = state_of(rates_outer_);
+    write_checkpoint(folder_.checkpoint(), experiment_, now_, "checkpoint");
+    saved_at_ = now_.iteration;
+  }
+
+  void report(bool is_due) {
+    if (!callbacks_.progress) return;
+    if (!is_due && seconds_since(report_start_) < callbacks_.progress_seconds) return;
+    const double count = static_cast<double>(reported_.count);
+    Progress progress;
+    progress.iteration = now_.iteration;
+    progress.iterations = options_.train.iterations;
+    progress.meta_loss = reported_.loss / count;
+    progress.before = reported_.before / count;
+    progress.after = reported_.after / count;
+    progress.metric = experiment_.model->loss().metric();
+    progress.validation = validation_;
+    progress.iterations_per_second = static_cast<double>(now_.iteration - resumed_at_) / seconds_since(start_);
+    progress.seconds_left =
+        static_cast<double>(options_.train.iterations - now_.iteration) / progress.iterations_per_second;
+    callbacks_.progress(progress);
+    report_start_ = Clock::now();
+    reported_ = {};
+  }
+
+  TrainSummary finish(bool stopped) {
+    TrainSummary summary;
+    summary.iteration = now_.iteration;
+    summary.stopped = stopped;
+    summary.resumed_at = resumed_at_;
+    summary.metric = experiment_.model->loss().metric();
+    summary.best = now_.best;
+    summary.weights = now_.weights;
+    if (!stopped) {
+      if (now_.best) summary.weights = read_checkpoint(folder_.best(), experiment_, true).weights;
+      EvaluationOptions options;
+      options.tasks = options_.eval.tasks;
+      options.steps = options_.eval.steps;
+      options.seed = options_.eval.seed;
+      options.threads = experiment_.threads();
+      options.budget = evaluation_budget();
+      summary.evaluation = evaluate(experiment_, summary.weights, options);
+      write_atomically(folder_.evaluation(), to_json(*summary.evaluation), "eval");
+    }
+    summary.seconds = seconds_since(start_);
+    return summary;
+  }
+
+  const Experiment experiment_;
+  const Options& options_;
+  const RunFolder& folder_;
+  const Callbacks& callbacks_;
+  bool resumes_ = false;
+  Checkpoint now_;
+  MetaBatch<float> batch_;
+  OuterOptimiser<float> outer_, rates_outer_;
+  CsvLog metrics_, timing_;
+
+  std::int64_t resumed_at_ = 0, saved_at_ = 0, last_row_ = 0;
+  double rate_ = 0;
+  MetricSums reported_;
+  std::optional<double> validation_;
+  Clock::time_point start_, row_start_, report_start_;
+};
+
+}  // namespace
+
+TrainSummary train(const Options& options, const RunFolder& folder, const Callbacks& callbacks) {
+  return Run(options, folder, callbacks)();
+}
+
+}  // namespace maml
