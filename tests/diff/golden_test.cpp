@@ -125,8 +125,9 @@ void run_case(const std::filesystem::path& path) {
                           adapted_slices(model.slices(), adapt ? words(adapt) : std::vector<std::string>{"*"}),
                           RateSharing::slice, learned == "layer-step" ? options.steps : 1);
   const auto objective = make_objective<double>(model, Mode::train);
-  const double momentum = config["inner"]["momentum"].value_or(0.0);
-  const auto rule = momentum > 0 ? make_momentum<double>(momentum) : make_sgd<double>();
+  const auto rule = config["inner"]["rule"].value_or<std::string>("sgd") == "momentum"
+                        ? make_momentum<double>(config["inner"]["momentum"].value<double>().value())
+                        : make_sgd<double>();
 
   std::vector<double> weights(static_cast<std::size_t>(options.steps) + 1);
   weights.back() = 1;

@@ -127,9 +127,9 @@ def match(name, patterns):
 def make(case):
     config = tomllib.loads((FOLDER / f"{case}.toml").read_text())
     model, inner, data = config["model"], config["inner"], config["data"]
-    rng = np.random.RandomState(data["seed"])
+    rng = np.random.RandomState(config["train"]["seed"])
     outputs, parameters, classes = network(model, rng)
-    steps, shots = inner["steps"], data["shots"]
+    steps, shots, ways = inner["steps"], data["shots"], data.get("ways", 1)
     coupled = any("mode=support" in text for text in model["layers"])
 
     def rows(count):
@@ -138,7 +138,7 @@ def make(case):
             return x, rng.randint(classes, size=(data["tasks"], count))
         return x, rng.standard_normal((data["tasks"], count, classes))
 
-    support, query = rows(data["support_rows"]), rows(data["query_rows"])
+    support, query = rows(ways * shots), rows(ways * data["query_shots"])
 
     def loss(p, x, y, before=None):
         """before: support rows that a coupled query batch begins with; they give statistics and are not judged."""
@@ -153,13 +153,13 @@ def make(case):
 
     alpha, rates = inner["alpha"], {}
     for name in parameters:
-        value = alpha if not isinstance(alpha, dict) else next(a for k, a in alpha.items() if fnmatchcase(name, k))
+        value = alpha if not isinstance(alpha, dict) else [a for k, a in alpha.items() if fnmatchcase(name, k)][-1]
         rates[name] = np.full(steps, value)
     if inner.get("learned", "no") == "layer-step":
         rates = {name: value * rng.uniform(0.5, 1.5, steps) for name, value in rates.items()}
     mask = {name: float(match(name, inner.get("adapt", ["*"]))) for name in parameters}
     weights = inner.get("step_weights", [0.0] * steps + [1.0])
-    momentum = inner.get("momentum", 0.0)
+    momentum = inner["momentum"] if inner.get("rule") == "momentum" else 0.0
 
     def meta_loss(theta, r, task):
         sx, sy, qx, qy = task
