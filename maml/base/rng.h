@@ -17,7 +17,6 @@ enum class Purpose : std::uint32_t {
   train_task,
   validation_task,
   test_task,
-  rollout,
   check,
 };
 

@@ -3,7 +3,7 @@
 #include "maml/base/error.h"
 #include "maml/io/atomic_file.h"
 #include "maml/io/fault.h"
-#include "maml/io/nearest_name.h"
+#include "maml/base/nearest.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,6 +1,6 @@
 #include "maml/io/tensor.h"
 
-#include "maml/io/nearest_name.h"
+#include "maml/base/nearest.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,4 +1,3 @@
-#include "maml/io/nearest_name.h"
 #include "maml/io/tensor.h"
 
 #include <doctest/doctest.h>
@@ -51,13 +50,4 @@ TEST_CASE("a missing tensor is answered with the nearest name") {
                        Error);
   CHECK(file.meta("iteration") == "3");
   CHECK_THROWS_WITH_AS(file.meta("seed"), "[p.safetensors] has no metadata key seed (its keys: iteration)", Error);
-}
-
-TEST_CASE("the nearest name is a slip of the pen away") {
-  CHECK(nearest_name("inner.step", {"outer.steps", "inner.steps", "inner.alpha"}) == "inner.steps");
-  CHECK(nearest_name("mmal", {"maml", "fomaml"}) == "maml");
-  CHECK(nearest_name("reptile", {"maml", "fomaml"}).empty());
-  CHECK(nearest_name("x", {"y"}).empty());
-  CHECK(nearest_name("", {"y"}).empty());
-  CHECK(did_you_mean("retile", {"reptile"}) == "; did you mean reptile?");
 }
