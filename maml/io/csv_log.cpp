@@ -1,9 +1,9 @@
 #include "maml/io/csv_log.h"
 
 #include "maml/base/error.h"
+#include "maml/base/nearest.h"
 #include "maml/io/atomic_file.h"
 #include "maml/io/fault.h"
-#include "maml/base/nearest.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -18,12 +18,6 @@
 namespace maml {
 
 namespace {
-
-std::string join(const std::vector<std::string>& names, const char* between) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : between) + names[i];
-  return text;
-}
 
 std::string header_line(const std::string& path, const std::vector<std::string>& columns) {
   require(!columns.empty(), path, "a CSV file needs at least one column");

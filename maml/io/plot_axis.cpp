@@ -44,6 +44,8 @@ Range data_range(const Figure& figure, char name, bool log) {
     const double half = std::max(std::abs(range.low) / 10, 0.5);
     return {range.low - half, range.high + half};
   }
+  // Iterations count from 1 or from the first report: let their axis start at 0.
+  if (name == 'x' && range.low > 0 && range.low < 0.03 * range.high) range.low = 0;
   const double wider = margin * (range.high / 2 - range.low / 2) * 2;
   return {range.low - wider, range.high + wider};
 }

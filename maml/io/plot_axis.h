@@ -8,7 +8,8 @@
 namespace maml {
 
 /// The gnuplot commands for one axis (`name` is x or y) of a figure: its range (the given one, or that of the curves'
-/// finite values, with a margin on y) and round ticks that do not crowd. A part of gnuplot.cpp.
+/// finite values, with a margin on y, and from 0 where x starts just above it) and round ticks that do not crowd. A
+/// part of gnuplot.cpp.
 std::string axis_commands(const Figure& figure, char name);
 
 /// Round ticks within [low, high]: 1, 2 or 5 times a power of ten apart, about `wanted` of them.
