@@ -129,6 +129,7 @@ private:
     info.parameters.push_back({"bias", steps * channels, parse_init("batch_norm", "zeros", 1, 1), shape});
     const Statistics mode = statistics(text);
     if (mode == Statistics::running) info.state = {{"running_mean", channels, 0}, {"running_var", channels, 1}};
+    info.depends_on_step = per_step;
     info.couples_query = mode == Statistics::support;
     return info;
   }

@@ -38,9 +38,10 @@ struct LayerInfo {
   Shape input, output;
   std::vector<ParameterSpec> parameters = {};
   std::vector<StateSpec> state = {};
-  bool is_view = false;         ///< output is the input under another shape; no pass runs
-  bool couples_query = false;   ///< a query batch must begin with the support rows
-  double products_per_row = 0;  ///< multiply-adds of one forward pass over one row, real pixels only
+  bool is_view = false;          ///< output is the input under another shape; no pass runs
+  bool couples_query = false;    ///< a query batch must begin with the support rows
+  bool depends_on_step = false;  ///< keeps parameters for each inner step
+  double products_per_row = 0;   ///< multiply-adds of one forward pass over one row, real pixels only
 };
 
 /// An array of the call, for every task: task i's part lies `stride` further (tangents have a stride of their own).

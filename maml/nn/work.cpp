@@ -4,32 +4,33 @@ namespace maml {
 
 namespace {
 
-/// Multiply-adds a row of layers [first, last): of a gradient pass and of a Hessian-vector product.
+/// Multiply-adds a row of a stretch of layers.
 struct Products {
-  double forward = 0, gradient = 0, hvp = 0;
+  double forward = 0, backward = 0, hvp = 0;
 };
 
-Products products(const Model& model, std::size_t first, std::size_t last, bool wants_input_gradient,
-                  const std::vector<unsigned char>& mask) {
+/// `input_gradient`: whether the gradient by the stretch's own inputs is wanted.
+Products products(const Model& model, std::size_t first, std::size_t last, const std::vector<unsigned char>& mask,
+                  bool input_gradient) {
   Products sum;
   std::size_t slice = 0;
-  bool input_live = false;  // whether the layer's input has a tangent
+  bool live = false;  // whether what comes in has a tangent
   for (std::size_t i = 0; i < last; ++i) {
     const auto& info = model.layer(i).info();
-    bool active = false;
-    for (std::size_t p = 0; p < info.parameters.size(); ++p) active = active || mask.empty() || mask[slice + p];
-    const bool weight_active = !info.parameters.empty() && (mask.empty() || mask[slice]);
-    slice += info.parameters.size();
+    const std::size_t slices = info.parameters.size();
+    bool adapted = false;
+    for (std::size_t p = 0; p < slices; ++p) adapted = adapted || mask.empty() || mask[slice + p];
+    const bool weight_adapted = slices > 0 && (mask.empty() || mask[slice]);
+    slice += slices;
     if (i < first) continue;
     const double one = info.products_per_row;
-    const bool has_dx = wants_input_gradient || i > first;
+    const bool has_dx = input_gradient || i > first;
     sum.forward += one;
-    sum.gradient += one * (has_dx ? 3 : 2);
-    const double tangent_forward = one * (input_live + weight_active);
-    const double tangent_weight = one * (1 + input_live);
-    const double tangent_input = has_dx ? one * (1 + weight_active) : 0;
-    sum.hvp += tangent_forward + tangent_weight + tangent_input;
-    input_live = input_live || active;
+    sum.backward += one * (1 + has_dx);
+    sum.hvp += one * (live + weight_adapted);           // outputs
+    sum.hvp += one * (1 + live);                        // the weights' gradient
+    if (has_dx) sum.hvp += one * (1 + weight_adapted);  // the inputs' gradient
+    live = live || adapted;
   }
   return sum;
 }
@@ -37,13 +38,17 @@ Products products(const Model& model, std::size_t first, std::size_t last, bool 
 }  // namespace
 
 double meta_gradient_flops(const Model& model, const WorkOptions& options) {
-  const std::size_t front_layers = options.front_layers;
-  const auto head = products(model, front_layers, model.layer_count(), front_layers > 0, options.mask);
-  const auto front = products(model, 0, front_layers, false, options.mask);
+  const std::size_t split = options.front_layers;
   const double support = static_cast<double>(options.support_rows), query = static_cast<double>(options.query_rows);
-  const double steps = options.inner_steps;
-  double sum = head.gradient * (steps * support + query) + front.gradient * query + front.forward * support;
-  if (options.second_order) sum += head.hvp * steps * support + (front.gradient - front.forward) * support;
+  const double steps = options.inner_steps, queries = options.query_gradients;
+  const Products front = products(model, 0, split, options.mask, false);
+  const Products inner = products(model, split, model.layer_count(), options.mask, false);
+  const Products outer = products(model, split, model.layer_count(), options.mask, split > 0);
+
+  double sum = steps * support * (inner.forward + inner.backward);
+  sum += query * (queries > 0 ? queries * (outer.forward + outer.backward) : outer.forward);
+  sum += (support + query) * front.forward + queries * query * front.backward;
+  if (options.second_order) sum += support * (steps * outer.hvp + (split > 0 ? front.backward : 0));
   return 2 * sum;
 }
 

@@ -7,11 +7,12 @@
 
 namespace maml {
 
-/// What one meta-gradient consists of, for counting its work.
+/// What one task's meta-gradient consists of, for counting its work.
 struct WorkOptions {
   int inner_steps = 1;
   std::size_t support_rows = 0, query_rows = 0;  ///< query rows with the support rows a coupled batch begins with
   bool second_order = true;
+  int query_gradients = 1;          ///< 0: the query loss is only evaluated (reptile)
   std::vector<unsigned char> mask;  ///< one 0 or 1 a slice; empty: all adapted
   std::size_t front_layers = 0;     ///< layers of a frozen front whose features are computed once a task
 };

@@ -46,11 +46,8 @@ std::size_t frozen_layers(const Model& model, const RateLayout& layout) {
   const std::size_t layers = model.layer_at(layout.frozen_front());
   std::size_t parameters = 0;
   for (std::size_t i = 0; i < layers; ++i) {
-    for (const auto& spec : model.layer(i).info().parameters) {
-      parameters += spec.size;
-      const bool kept_per_step = model.layer(i).info().kind == "batch_norm" && spec.border_shape.size() > 1;
-      if (kept_per_step) return 0;
-    }
+    if (model.layer(i).info().depends_on_step) return 0;
+    for (const auto& spec : model.layer(i).info().parameters) parameters += spec.size;
   }
   return parameters > 0 ? layers : 0;
 }
