@@ -103,6 +103,12 @@ template <class T> bool read(const toml::node& node, std::vector<T>& field) {
   return true;
 }
 
+/// `a whole number`, `true or false`.
+template <class Field> std::string wanted(const Field& field) {
+  const std::string type = type_text(field);
+  return (type.starts_with("true") || type.starts_with("text") ? "" : "a ") + type;
+}
+
 std::string line_text(const toml::node& node) {
   return "line " + std::to_string(node.source().begin.line) + ": ";
 }
@@ -121,7 +127,7 @@ bool assign(Options& options, const std::string& key, const toml::node& node, co
   visit(options, [&](const char* name, auto& field, const char*) {
     if (found || key != name) return;
     found = true;
-    require(read(node, field), where, place, key, " wants a ", type_text(field), ", but it is ", shown(node));
+    require(read(node, field), where, place, key, " wants ", wanted(field), ", but it is ", shown(node));
   });
   return found;
 }
@@ -208,9 +214,9 @@ void set_option(Options& options, const std::string& assignment) {
     try {
       table = toml::parse("value = " + value);
     } catch (const toml::parse_error&) {
-      fail(assignment, key, " wants a ", type_text(field), ", but it is '", value, "'");
+      fail(assignment, key, " wants ", wanted(field), ", but it is '", value, "'");
     }
-    require(table.size() == 1 && read(*table.get("value"), field), assignment, key, " wants a ", type_text(field),
+    require(table.size() == 1 && read(*table.get("value"), field), assignment, key, " wants ", wanted(field),
             ", but it is ", shown(*table.get("value")));
   });
   require(found, assignment, "unknown key ", key, did_you_mean(key, all_keys()));

@@ -117,7 +117,7 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("model.loss", o.model.loss, "mse | cross_entropy | policy_gradient");
   v("model.normalisation", o.model.normalisation, "mean | sum/shots: what a loss is divided by");
   v("inner.steps", o.inner.steps, "inner steps in training");
-  v("inner.alpha", o.inner.alpha, "inner rate, or a table of parameter patterns, later ones first: {\"*\" = 0.01}");
+  v("inner.alpha", o.inner.alpha, "inner rate, or a table of parameter patterns, later ones win: {\"*\" = 0.01}");
   v("inner.learned", o.inner.learned,
     "learned inner rates: no | number | layer (one a tensor) | layer-step | element; empty = by algorithm");
   v("inner.adapt", o.inner.adapt, "patterns of adapted parameters, ! takes away; [] = by algorithm");
@@ -180,6 +180,8 @@ std::string to_toml(const Options&);
 /// `model.input`, `data.query_shots`, `data.oracle`). Throws Error naming key and mend. Resolving twice changes
 /// nothing.
 Options resolved(const Options&);
+/// The same for a model whose data come from elsewhere (tensor files): no domain is asked, `model.input` must be given.
+Options resolved_without_domain(const Options&);
 
 /// A digest (16 hexadecimal digits) of what a resumed run must have in common with its checkpoint: the tables model,
 /// inner, outer, data and the seed.

@@ -113,21 +113,25 @@ std::vector<std::string> implied_patterns(AlgorithmTraits::Adapts which, const M
 
 }  // namespace
 
-Options resolved(const Options& given) {
-  Options options = given;
-  const Algorithm& row = algorithm(options.outer.algorithm);
-  check_inner(options.inner, row.traits, options.outer.algorithm);
+namespace {
+
+void resolve_values(Options& options, const AlgorithmTraits& traits) {
+  check_inner(options.inner, traits, options.outer.algorithm);
   check_outer(options.outer);
   check_train(options);
-
-  options.data.oracle = options.data.oracle || row.traits.oracle_inputs;
+  options.data.oracle = options.data.oracle || traits.oracle_inputs;
   if (options.data.query_shots == 0) options.data.query_shots = options.data.shots;
-  if (options.model.input.empty()) {
-    require(options.data.domain != "point_navigation", "model.input",
-            "is missing (point_navigation wants input = [2])");
-    options.model.input = make_domain(options.data, nullptr)->input().extents;
-  }
-  const Model model(options.model);
+}
+
+void resolve_inner(InnerOptions& inner, const AlgorithmTraits& traits, const Model& model) {
+  if (inner.learned.empty()) inner.learned = traits.learns_element_rates ? "element" : "no";
+  if (inner.adapt.empty()) inner.adapt = implied_patterns(traits.which, model);
+  const auto mask = adapted_slices(model.slices(), inner.adapt);
+  require(std::any_of(mask.begin(), mask.end(), [](unsigned char adapted) { return adapted != 0; }), "inner.adapt",
+          "leaves no parameter to adapt (", toml_text(inner.adapt), ")");
+}
+
+void check_domain(const Options& options, const Model& model) {
   const auto domain = make_domain(options.data, &model);
   const Shape input = domain->input();
   require(model.input() == input, "model.input", "is ", toml_text(options.model.input), ", but ", options.data.domain,
@@ -136,12 +140,31 @@ Options resolved(const Options& given) {
   require(targets == domain->targets(), "model.layers", "the loss compares ", targets,
           targets == 1 ? " value" : " values", " a row, but ", options.data.domain, " gives ", domain->targets(),
           " (change the size of the last layer)");
+}
 
-  if (options.inner.learned.empty()) options.inner.learned = row.traits.learns_element_rates ? "element" : "no";
-  if (options.inner.adapt.empty()) options.inner.adapt = implied_patterns(row.traits.which, model);
-  const auto mask = adapted_slices(model.slices(), options.inner.adapt);
-  require(std::any_of(mask.begin(), mask.end(), [](unsigned char adapted) { return adapted != 0; }), "inner.adapt",
-          "leaves no parameter to adapt (", toml_text(options.inner.adapt), ")");
+}  // namespace
+
+Options resolved(const Options& given) {
+  Options options = given;
+  const AlgorithmTraits traits = algorithm(options.outer.algorithm).traits;
+  resolve_values(options, traits);
+  if (options.model.input.empty()) {
+    require(options.data.domain != "point_navigation", "model.input",
+            "is missing (point_navigation wants input = [2])");
+    options.model.input = make_domain(options.data, nullptr)->input().extents;
+  }
+  const Model model(options.model);
+  check_domain(options, model);
+  resolve_inner(options.inner, traits, model);
+  return options;
+}
+
+Options resolved_without_domain(const Options& given) {
+  Options options = given;
+  const AlgorithmTraits traits = algorithm(options.outer.algorithm).traits;
+  resolve_values(options, traits);
+  require(!options.model.input.empty(), "model.input", "is missing (write [n] or [height, width, channels])");
+  resolve_inner(options.inner, traits, Model(options.model));
   return options;
 }
 

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+
+#include "maml/base/error.h"
+#include "maml/train/options.h"
+
+namespace maml::test {
+
+/// A run that takes milliseconds: sinusoid, 5 shots, 5 tasks, a hidden layer of 8.
+inline Options small_run() {
+  Options options;
+  options.model.layers = {"linear 8 init=he", "tanh", "linear 8 init=he", "relu", "linear 1 init=he"};
+  options.inner.steps = 2;
+  options.inner.alpha = 0.01;
+  options.data.shots = 5;
+  options.data.tasks = 5;
+  options.train.iterations = 20;
+  options.train.threads = 1;
+  options.train.validate_every = 7;
+  options.train.validation_tasks = 10;
+  options.train.checkpoint_every = 5;
+  options.train.log_every = 3;
+  options.eval.tasks = 10;
+  options.eval.steps = 3;
+  return options;
+}
+
+/// The message of the Error that `body` throws, "" if it throws none.
+template <class Body> std::string error_of(Body body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace maml::test
