@@ -14,6 +14,7 @@ namespace {
 
 using Complex = std::complex<double>;
 using Vector = std::vector<double>;
+constexpr double mu = 0.7;      // of the momentum rule
 constexpr double tiny = 1e-40;  // complex steps have no cancellation, so any step this small is exact
 
 double dot(const Vector& a, const Vector& b) {
@@ -21,7 +22,9 @@ double dot(const Vector& a, const Vector& b) {
   for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
   return sum;
 }
-double norm(const Vector& a) { return std::sqrt(dot(a, a)); }
+double norm(const Vector& a) {
+  return std::sqrt(dot(a, a));
+}
 double relative(const Vector& a, const Vector& b) {
   Vector difference(a.size());
   for (std::size_t i = 0; i < a.size(); ++i) difference[i] = a[i] - b[i];
@@ -83,7 +86,7 @@ public:
   Run(const FirstOrderObjective<T>& objective, const CheckData& data, const Setting& setting, std::size_t first,
       std::size_t tasks, std::size_t budget = std::size_t{1} << 40)
       : setting_(setting), tasks_(tasks), task_(data, first, tasks),
-        rule_(setting.momentum ? make_momentum<T>(0.7) : make_sgd<T>()) {
+        rule_(setting.momentum ? make_momentum<T>(mu) : make_sgd<T>()) {
     AdaptationOptions options;
     options.steps = setting.steps;
     options.tasks = tasks;
@@ -122,7 +125,8 @@ public:
       for (std::size_t i = 0; i < n; ++i) v[i] += setting_.weights[static_cast<std::size_t>(k)] * part[i];
     };
     add_query(setting_.steps, gradient.data());
-    adaptation_->vjp(gradient.data(), [&](int k, Point<T>, T* v) { add_query(k, v); }, d_rates.data());
+    adaptation_->vjp(
+        gradient.data(), [&](int k, Point<T>, T* v) { add_query(k, v); }, d_rates.data());
   }
 
 private:
@@ -149,11 +153,12 @@ public:
 
   std::vector<Residual> all() {
     one_task();
+    const double bend = std::max(hessian_norm(), 1e-3);
     const RateLayout layout = random_layout();
     for (const int steps : options_.steps)
       for (const bool momentum : {false, true}) {
         Setting setting{steps, momentum, &layout, {}, {}};
-        const double largest = 0.5 / std::max(hessian_norm_, 1e-3);
+        const double largest = (momentum ? 1 - mu : 1) * 0.5 / bend;
         for (std::size_t i = 0; i < layout.size(); ++i) setting.rates.push_back(largest * rng_.uniform(0.2, 1));
         for (int k = 0; k <= steps; ++k) setting.weights.push_back(k == steps ? 1 : rng_.uniform(0, 0.5));
         whole_loop(setting);
@@ -200,7 +205,6 @@ private:
     return scale > 0 ? norm(difference) / scale : norm(difference);
   }
 
-
   void one_task() {
     const auto& f = *subject_.objective;
     const auto& z = *subject_.complex;
@@ -233,7 +237,8 @@ private:
       report("gradient against complex step" + of, residual_along(steps, g, exact));
 
       const auto hvp = [&](const Vector& v, Vector& hv, Vector* dx_dot) {
-        f.hvp(at, batch, tape.data(), {v.data(), 0}, scratch.data(), hv.data(), 0, dx_dot ? dx_dot->data() : nullptr, 0);
+        f.hvp(at, batch, tape.data(), {v.data(), 0}, scratch.data(), hv.data(), 0, dx_dot ? dx_dot->data() : nullptr,
+              0);
       };
       const Vector u = random_vector(n_), v = random_vector(n_);
       Vector hu(n_), hv(n_), dx_dot(inputs);
@@ -251,16 +256,32 @@ private:
       z.gradient({theta.data(), 0, 0}, complex_batch, complex_tape.data(), zout);
       report("Hessian-vector product against complex step" + of, relative(hv, imaginary(zg)));
       report("its input part against complex step" + of, relative(dx_dot, imaginary(zdx)));
-      if (is_query) continue;
-      Vector w = random_vector(n_), hw(n_);
-      for (int i = 0; i < 20; ++i) {
+    }
+  }
+
+  /// The largest norm of a task's support Hessian at the point, by power iteration.
+  double hessian_norm() {
+    const auto& f = *subject_.objective;
+    double largest = 0;
+    for (std::size_t i = 0; i < subject_.data.tasks; ++i) {
+      CheckTask<double> task(subject_.data, i, 1);
+      const Point<double> at{subject_.theta.data(), 0, 0};
+      const auto batch = task.support(0, at);
+      Vector g(n_), tape(f.tape_size(batch.rows)), scratch(tape.size()), w = random_vector(n_), hw(n_);
+      double loss = 0;
+      GradientOut<double> out;
+      out.losses = &loss;
+      out.g = g.data();
+      f.gradient(at, batch, tape.data(), out);
+      for (int iteration = 0; iteration < 20; ++iteration) {
         const double length = std::max(norm(w), 1e-300);
         for (auto& x : w) x /= length;
-        hvp(w, hw, nullptr);
-        hessian_norm_ = std::max(hessian_norm_, norm(hw));
+        f.hvp(at, batch, tape.data(), {w.data(), 0}, scratch.data(), hw.data(), 0, nullptr, 0);
+        largest = std::max(largest, norm(hw));
         w = hw;
       }
     }
+    return largest;
   }
 
   static Vector imaginary(const std::vector<Complex>& z) {
@@ -335,7 +356,6 @@ private:
   const CheckOptions& options_;
   Rng rng_;
   const std::size_t n_;
-  double hessian_norm_ = 0;
   std::vector<Residual> residuals_;
 };
 

@@ -21,7 +21,7 @@ CheckData random_check_data(const Model& model, std::size_t tasks, std::size_t s
   for (std::size_t i = 0; i < rows * data.inputs; ++i) data.x.push_back(rng.normal());
   for (std::size_t i = 0; i < rows * data.targets; ++i) data.y.push_back(classes ? rng.below(outputs) : rng.normal());
   if (model.loss().name() == "policy_gradient")
-    for (std::size_t i = 0; i < rows; ++i) data.weight.push_back(rng.normal());
+    for (std::size_t i = 0; i < rows; ++i) data.weight.push_back(1 + 0.5 * rng.normal());
   return data;
 }
 

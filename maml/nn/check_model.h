@@ -5,7 +5,8 @@
 
 namespace maml {
 
-/// Random data of this model's shapes: standard normal inputs and targets, or random classes.
+/// Random data of this model's shapes: standard normal inputs and targets, or random classes; row
+/// weights around 1.
 CheckData random_check_data(const Model&, std::size_t tasks, std::size_t support_rows, std::size_t query_rows,
                             std::uint64_t seed);
 

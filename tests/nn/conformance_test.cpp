@@ -18,7 +18,7 @@ TEST_CASE("conformance: every layer, loss and adaptation, in double precision") 
     SUBCASE(name.c_str()) {
       const Model model(entry.model);
       for (const auto& residual : check_model(model)) {
-        INFO(name, ": ", residual.what, " on ", isa_name(active_isa()));
+        INFO(name, ": ", residual.what, " on ", std::string(isa_name(active_isa())));
         CHECK(residual.value <= residual.bound);
       }
     }
@@ -70,7 +70,7 @@ TEST_CASE("conformance: a float meta-gradient is at most 4 times as far from dou
         continue;
       }
       const double error = relative_error(meta_gradient_on<float>(isa, options), exact);
-      INFO(name, " on ", isa_name(isa), ": ", error, ", plain ", plain);
+      INFO(name, " on ", std::string(isa_name(isa)), ": ", error, ", plain ", plain);
       CHECK(error <= 4 * plain);
       CHECK(error > 0);
       CHECK(relative_error(meta_gradient_on<double>(isa, options), exact) < 1e-11);
