@@ -7,32 +7,28 @@ namespace maml {
 
 namespace {
 
-template <class T> Strided<Value<T>> values(const T* p, std::ptrdiff_t stride) { return {{const_cast<T*>(p)}, stride}; }
-
-template <class T>
-Network::Call<Value<T>> value_call(const Network& network, Mode mode, const T* state, Point<T> point,
-                                   const Batch<T>& batch, T* tape) {
-  return {batch.tasks,
-          batch.rows,
-          batch.support_rows,
-          point.step,
-          mode == Mode::evaluate,
-          values(batch.x, batch.x_stride),
-          values(point.theta, point.stride),
-          values(tape, static_cast<std::ptrdiff_t>(network.tape_size(batch.rows))),
-          state,
-          nullptr};
+template <class T> Strided<Value<T>> values(const T* p, std::ptrdiff_t stride) {
+  return {{const_cast<T*>(p)}, stride};
 }
 
-template <class P> LossCall<P> loss_call(const Network& network, const Network::Call<P>& call,
-                                         const Batch<typename P::Scalar>& batch) {
+template <class T>
+NetworkPass<Value<T>> value_pass(const Network& network, Mode mode, const T* state, Point<T> point,
+                                 const Batch<T>& batch, T* tape) {
+  return {network,
+          {batch.tasks, batch.rows, batch.support_rows, point.step, mode == Mode::evaluate,
+           values(batch.x, batch.x_stride), values(point.theta, point.stride),
+           values(tape, static_cast<std::ptrdiff_t>(network.tape_size(batch.rows))), state}};
+}
+
+template <class P>
+LossCall<P> loss_call(const Network& network, const NetworkPass<P>& pass, const Batch<typename P::Scalar>& batch) {
   LossCall<P> loss;
   loss.tasks = batch.tasks;
   loss.rows = batch.rows;
   loss.support_rows = batch.support_rows;
   loss.shots = batch.shots;
   loss.size = network.outputs();
-  loss.output = network.output(call);
+  loss.output = pass.output();
   loss.y = batch.y;
   loss.y_stride = batch.y_stride;
   loss.weight = batch.weight;
@@ -51,23 +47,23 @@ public:
   std::size_t tape_size(std::size_t rows) const override { return network_.tape_size(rows); }
 
   void evaluate(Point<T> point, const Batch<T>& batch, T* tape, T* losses, T* metrics) const override {
-    const auto call = value_call(network_, mode_, state_, point, batch, tape);
-    network_.forward(call, nullptr, 0);
-    auto loss = loss_call(network_, call, batch);
+    const auto pass = value_pass(network_, mode_, state_, point, batch, tape);
+    pass.forward(nullptr, 0);
+    auto loss = loss_call(network_, pass, batch);
     loss.losses = losses;
     if (losses) network_.model().loss().evaluate(loss);
     measure(loss, metrics);
   }
 
   void gradient(Point<T> point, const Batch<T>& batch, T* tape, const GradientOut<T>& out) const override {
-    const auto call = value_call(network_, mode_, state_, point, batch, tape);
-    network_.forward(call, out.state_delta, out.state_stride);
-    auto loss = loss_call(network_, call, batch);
-    loss.dy = network_.d_output(call);
+    const auto pass = value_pass(network_, mode_, state_, point, batch, tape);
+    pass.forward(out.state_delta, out.state_stride);
+    auto loss = loss_call(network_, pass, batch);
+    loss.dy = pass.d_output();
     loss.losses = out.losses;
     network_.model().loss().evaluate(loss);
     measure(loss, out.metrics);
-    network_.backward(call, values(out.dx, out.dx_stride), values(out.g, out.g_stride));
+    pass.backward(values(out.dx, out.dx_stride), values(out.g, out.g_stride));
   }
 
 protected:
@@ -94,22 +90,22 @@ public:
            std::ptrdiff_t hv_stride, T* dx_dot, std::ptrdiff_t dx_dot_stride) const override {
     using P = Tangent<T>;
     const Network& network = this->network_;
-    const auto tape_stride = static_cast<std::ptrdiff_t>(network.tape_size(batch.rows));
-    const Network::Call<P> call{batch.tasks,
-                                batch.rows,
-                                batch.support_rows,
-                                point.step,
-                                this->mode_ == Mode::evaluate,
-                                {{batch.x, nullptr}, batch.x_stride, 0},
-                                {{point.theta, const_cast<T*>(direction.v)}, point.stride, direction.stride},
-                                {{tape, scratch}, tape_stride, tape_stride},
-                                this->state_,
-                                direction.active};
-    network.forward(call, nullptr, 0);
-    auto loss = loss_call(network, call, batch);
-    loss.dy = network.d_output(call);
+    const auto stride = static_cast<std::ptrdiff_t>(network.tape_size(batch.rows));
+    const NetworkPass<P> pass(network, {batch.tasks,
+                                        batch.rows,
+                                        batch.support_rows,
+                                        point.step,
+                                        this->mode_ == Mode::evaluate,
+                                        {{batch.x, nullptr}, batch.x_stride, 0},
+                                        {{point.theta, const_cast<T*>(direction.v)}, point.stride, direction.stride},
+                                        {{tape, scratch}, stride, stride},
+                                        this->state_,
+                                        direction.active});
+    pass.forward(nullptr, 0);
+    auto loss = loss_call(network, pass, batch);
+    loss.dy = pass.d_output();
     network.model().loss().evaluate(loss);
-    network.backward(call, Strided<P>{{nullptr, dx_dot}, 0, dx_dot_stride}, Strided<P>{{nullptr, hv}, 0, hv_stride});
+    pass.backward(Strided<P>{{nullptr, dx_dot}, 0, dx_dot_stride}, Strided<P>{{nullptr, hv}, 0, hv_stride});
   }
 };
 
@@ -123,20 +119,21 @@ public:
   std::size_t tape_size(std::size_t rows) const override { return network_.tape_size(rows); }
 
   void forward(Point<T> point, const Batch<T>& batch, T* tape, T* out, std::ptrdiff_t out_stride) const override {
-    const auto call = value_call(network_, mode_, state_, point, batch, tape);
-    network_.forward(call, nullptr, 0);
-    const auto outputs = network_.output(call);
+    const auto pass = value_pass(network_, mode_, state_, point, batch, tape);
+    pass.forward(nullptr, 0);
+    const auto outputs = pass.output();
     for (std::size_t task = 0; task < batch.tasks; ++task)
-      std::copy_n(outputs.task(task).value, batch.rows * features(), out + static_cast<std::ptrdiff_t>(task) * out_stride);
+      std::copy_n(outputs.task(task).value, batch.rows * features(),
+                  out + static_cast<std::ptrdiff_t>(task) * out_stride);
   }
 
   void backward(Point<T> point, const Batch<T>& batch, T* tape, const T* dout, std::ptrdiff_t dout_stride, T* g,
                 std::ptrdiff_t g_stride) const override {
-    const auto call = value_call(network_, mode_, state_, point, batch, tape);
-    const auto dy = network_.d_output(call);
+    const auto pass = value_pass(network_, mode_, state_, point, batch, tape);
+    const auto dy = pass.d_output();
     for (std::size_t task = 0; task < batch.tasks; ++task)
       std::copy_n(dout + static_cast<std::ptrdiff_t>(task) * dout_stride, batch.rows * features(), dy.task(task).value);
-    network_.backward(call, {}, values(g, g_stride));
+    pass.backward({}, values(g, g_stride));
   }
 
 private:
@@ -166,7 +163,9 @@ template <class T>
 Predictor<T>::Predictor(const Model& model, Mode mode, const T* state)
     : map_(make_feature_map<T>(model, model.layer_count(), mode, state)) {}
 
-template <class T> std::size_t Predictor<T>::tape_size(std::size_t rows) const { return map_->tape_size(rows); }
+template <class T> std::size_t Predictor<T>::tape_size(std::size_t rows) const {
+  return map_->tape_size(rows);
+}
 
 template <class T>
 void Predictor<T>::operator()(Point<T> point, const Batch<T>& batch, T* tape, T* outputs,
