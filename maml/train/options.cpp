@@ -147,15 +147,16 @@ void read_table(Options& options, const toml::table& table, const std::string& p
     return std::pair(a.at.line, a.at.column) < std::pair(b.at.line, b.at.column);
   });
   const auto keys = all_keys();
-  for (const auto& [key, node, at] : entries) {
-    if (assign(options, key, *node, name, line_text(*node))) continue;
-    const bool is_section = std::any_of(keys.begin(), keys.end(), [&](const std::string& known) {
-      return known.compare(0, key.size() + 1, key + ".") == 0;
-    });
-    if (const auto* inner = node->as_table(); inner && (is_section || !inner->empty()))
+  for (const auto& entry : entries) {
+    const std::string& key = entry.key;
+    const toml::node& node = *entry.node;
+    if (assign(options, key, node, name, line_text(node))) continue;
+    const bool is_section =
+        std::any_of(keys.begin(), keys.end(), [&](const std::string& known) { return known.starts_with(key + "."); });
+    if (const auto* inner = node.as_table(); inner && (is_section || !inner->empty()))
       read_table(options, *inner, key + ".", name);
     else if (is_section)
-      fail(name, line_text(*node), key, " is a table of keys, but it is ", shown(*node), " (write [", key, "])");
+      fail(name, line_text(node), key, " is a table of keys, but it is ", shown(node), " (write [", key, "])");
     else
       fail(name, "unknown key ", key, did_you_mean(key, keys));
   }

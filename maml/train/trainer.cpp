@@ -63,6 +63,7 @@ public:
         timing_(CsvLog::resume(folder.timing(), timing_columns, now_.iteration)) {
     if (now_.parameters_state) outer_.restore(now_.parameters_state->steps, now_.parameters_state->moments);
     if (now_.rates_state) rates_outer_.restore(now_.rates_state->steps, now_.rates_state->moments);
+    forget_optimisers();
     resumed_at_ = now_.iteration;
     record();
     if (!resumes_) save();
@@ -94,6 +95,12 @@ private:
     const std::size_t outer = 3 * (weights.parameters.size() + weights.rates.size()) * sizeof(float);
     const std::size_t rest = budget() - evaluation_budget();
     return rest > outer ? rest - outer : 0;
+  }
+
+  /// Their state lives in outer_ and rates_outer_; a checkpoint has a copy only while it is read or written.
+  void forget_optimisers() {
+    now_.parameters_state.reset();
+    now_.rates_state.reset();
   }
 
   void notice(const std::string& text) const {
@@ -218,6 +225,7 @@ private:
     now_.parameters_state = state_of(outer_);
     if (batch_.learns_rates()) now_.rates_state = state_of(rates_outer_);
     write_checkpoint(folder_.checkpoint(), experiment_, now_, "checkpoint");
+    forget_optimisers();
     saved_at_ = now_.iteration;
   }
 
