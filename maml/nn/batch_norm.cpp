@@ -123,6 +123,7 @@ private:
     LayerInfo info{"batch_norm", "norm", input, input};
     const std::size_t channels = input.channels(), steps = text.size("per_step", 1);
     const bool per_step = steps > 1;
+    checked_size("batch_norm", {steps, channels});
     const std::vector<std::size_t> shape = per_step ? std::vector{steps, channels} : std::vector{channels};
     if (text.flag("gamma", true))
       info.parameters.push_back({"weight", steps * channels, parse_init("batch_norm", "ones", 1, 1), shape});
@@ -135,20 +136,20 @@ private:
   }
   static Statistics statistics(const LayerText& text) {
     const auto mode = text.word("mode", "transductive", {"transductive", "support", "running"});
-    return mode == "support" ? Statistics::support
-           : mode == "running" ? Statistics::running
-                               : Statistics::transductive;
+    return mode == "support" ? Statistics::support : mode == "running" ? Statistics::running : Statistics::transductive;
   }
 
   const std::size_t channels_ = info().input.channels(), pixels_ = info().input.size() / channels_;
-  const Statistics mode_ = info().couples_query      ? Statistics::support
+  const Statistics mode_ = info().couples_query    ? Statistics::support
                            : !info().state.empty() ? Statistics::running
                                                    : Statistics::transductive;
   const double epsilon_, momentum_;
   const std::size_t steps_;
 };
 
-LayerPtr make_batch_norm(const LayerText& text, const Shape& input) { return std::make_unique<BatchNorm>(text, input); }
+LayerPtr make_batch_norm(const LayerText& text, const Shape& input) {
+  return std::make_unique<BatchNorm>(text, input);
+}
 
 }  // namespace maml::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -113,13 +113,18 @@ private:
     const std::size_t in = input.channels(), taps = kernel * kernel;
     const ConvSide rows = side(text, input, 0), columns = side(text, input, 1);
     LayerInfo info{"conv2d", "conv", input, Shape{{rows.out, columns.out, out}}};
+    const std::size_t weights = checked_size("conv2d", {out, in, kernel, kernel});
+    checked_size("conv2d", {rows.out, columns.out, out});
     std::vector<std::uint32_t> order;
     for (std::size_t o = 0; o < out; ++o)
       for (std::size_t i = 0; i < in; ++i)
-        for (std::size_t tap = 0; tap < taps; ++tap) order.push_back(static_cast<std::uint32_t>((tap * in + i) * out + o));
-    info.parameters.push_back({"weight", taps * in * out,
+        for (std::size_t tap = 0; tap < taps; ++tap)
+          order.push_back(static_cast<std::uint32_t>((tap * in + i) * out + o));
+    info.parameters.push_back({"weight",
+                               weights,
                                parse_init("conv2d", text.word("init", "glorot"), in * taps, out * taps),
-                               {out, in, kernel, kernel}, order});
+                               {out, in, kernel, kernel},
+                               order});
     if (text.flag("bias", true))
       info.parameters.push_back({"bias", out, parse_init("conv2d", text.word("bias_init", "zeros"), in, out), {out}});
     info.products_per_row = rows.taps() * columns.taps() * static_cast<double>(in * out);
@@ -130,7 +135,9 @@ private:
   const ConvSide rows_, columns_;
 };
 
-LayerPtr make_conv2d(const LayerText& text, const Shape& input) { return std::make_unique<Conv2d>(text, input); }
+LayerPtr make_conv2d(const LayerText& text, const Shape& input) {
+  return std::make_unique<Conv2d>(text, input);
+}
 
 }  // namespace maml::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -103,6 +103,9 @@ private:
   LayerInfo info_;
 };
 
+/// Product of extents of a parameter slice or of a layer's border; throws Error where it is above 2^26.
+std::size_t checked_size(const std::string& owner, const std::vector<std::size_t>& extents);
+
 using LayerPtr = std::unique_ptr<Layer>;
 /// Makes a layer from its text for inputs of this shape; throws Error where the text does not fit.
 using MakeLayer = LayerPtr (*)(const LayerText&, const Shape& input);

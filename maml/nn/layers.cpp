@@ -29,10 +29,18 @@ namespace {
 
 std::map<std::string, MakeLayer>& layer_list() {
   static std::map<std::string, MakeLayer> list = {
-      {"linear", make_linear},         {"conv2d", make_conv2d},         {"max_pool", make_max_pool},
-      {"batch_norm", make_batch_norm}, {"layer_norm", make_layer_norm}, {"flatten", make_flatten},
-      {"relu", make_relu},             {"leaky_relu", make_leaky_relu}, {"tanh", make_tanh},
-      {"sigmoid", make_sigmoid},       {"gelu", make_gelu},             {"gaussian", make_gaussian},
+      {"linear", make_linear},
+      {"conv2d", make_conv2d},
+      {"max_pool", make_max_pool},
+      {"batch_norm", make_batch_norm},
+      {"layer_norm", make_layer_norm},
+      {"flatten", make_flatten},
+      {"relu", make_relu},
+      {"leaky_relu", make_leaky_relu},
+      {"tanh", make_tanh},
+      {"sigmoid", make_sigmoid},
+      {"gelu", make_gelu},
+      {"gaussian", make_gaussian},
   };
   return list;
 }
@@ -52,7 +60,20 @@ template <class Map> std::vector<std::string> keys(const Map& map) {
 
 }  // namespace
 
-std::vector<std::string> layer_kinds() { return keys(layer_list()); }
+std::size_t checked_size(const std::string& owner, const std::vector<std::size_t>& extents) {
+  constexpr std::size_t most = std::size_t{1} << 26;
+  std::size_t size = 1;
+  for (const std::size_t extent : extents) {
+    require(extent <= most / size, owner, "is too large: ", to_string(Shape{extents}), " is more than ", most,
+            " elements (use smaller sizes)");
+    size *= std::max<std::size_t>(extent, 1);
+  }
+  return size;
+}
+
+std::vector<std::string> layer_kinds() {
+  return keys(layer_list());
+}
 
 void add_layer(const std::string& kind, MakeLayer make) {
   require(layer_list().emplace(kind, make).second, "add_layer", "the kind '", kind, "' exists (choose another name)");
@@ -68,7 +89,9 @@ LayerPtr make_layer(const std::string& text, const Shape& input) {
   return layer;
 }
 
-std::vector<std::string> loss_names() { return keys(loss_list()); }
+std::vector<std::string> loss_names() {
+  return keys(loss_list());
+}
 
 std::unique_ptr<Loss> make_loss(const std::string& name, const std::string& normalisation) {
   const auto found = loss_list().find(name);

@@ -55,7 +55,10 @@ private:
     require(input.extents.size() == 1, "linear", "wants a vector, but its input is ", to_string(input),
             " (put \"flatten\" or \"global_mean\" before it)");
     LayerInfo info{"linear", "linear", input, Shape{{out}}};
-    info.parameters.push_back({"weight", in * out, parse_init("linear", text.word("init", "he"), in, out), {out, in},
+    info.parameters.push_back({"weight",
+                               checked_size("linear", {in, out}),
+                               parse_init("linear", text.word("init", "he"), in, out),
+                               {out, in},
                                border_order(input, in, out)});
     if (text.flag("bias", true))
       info.parameters.push_back({"bias", out, parse_init("linear", text.word("bias_init", "zeros"), in, out), {out}});
@@ -83,7 +86,9 @@ private:
   const std::size_t in_ = info().input.size(), out_ = info().output.size();
 };
 
-LayerPtr make_linear(const LayerText& text, const Shape& input) { return std::make_unique<Linear>(text, input); }
+LayerPtr make_linear(const LayerText& text, const Shape& input) {
+  return std::make_unique<Linear>(text, input);
+}
 
 }  // namespace maml::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

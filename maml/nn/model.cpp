@@ -28,7 +28,9 @@ Model::Model(const ModelOptions& options) : impl_(std::make_unique<Impl>()) {
   require(options.input.size() == 1 || options.input.size() == 3, "model.input", "has ", options.input.size(),
           " extents (write [n] for vectors or [height, width, channels] for images)");
   for (auto extent : options.input) require(extent > 0, "model.input", "every extent must be at least 1");
-  require(!options.layers.empty(), "model.layers", "is empty (write for example [\"linear 40\", \"relu\", \"linear 1\"])");
+  checked_size("model.input", options.input);
+  require(!options.layers.empty(), "model.layers",
+          "is empty (write for example [\"linear 40\", \"relu\", \"linear 1\"])");
   require(options.layers.size() <= Network::max_layers, "model.layers", "has ", options.layers.size(),
           " layers, at most ", Network::max_layers, " are possible");
 
@@ -67,17 +69,39 @@ Model::Model(const ModelOptions& options) : impl_(std::make_unique<Impl>()) {
 
 Model::~Model() = default;
 
-std::size_t Model::parameters() const { return impl_->parameters; }
-std::size_t Model::state_size() const { return impl_->state_initial.size(); }
-const std::vector<Slice>& Model::slices() const { return impl_->slices; }
-const std::vector<Slice>& Model::state_slices() const { return impl_->state_slices; }
-Shape Model::input() const { return impl_->input; }
-Shape Model::output() const { return impl_->layers.back()->info().output; }
-std::size_t Model::layer_count() const { return impl_->layers.size(); }
-const Layer& Model::layer(std::size_t i) const { return *impl_->layers[i]; }
-const std::string& Model::layer_name(std::size_t i) const { return impl_->names[i]; }
-const Loss& Model::loss() const { return *impl_->loss; }
-bool Model::couples_query() const { return impl_->couples_query; }
+std::size_t Model::parameters() const {
+  return impl_->parameters;
+}
+std::size_t Model::state_size() const {
+  return impl_->state_initial.size();
+}
+const std::vector<Slice>& Model::slices() const {
+  return impl_->slices;
+}
+const std::vector<Slice>& Model::state_slices() const {
+  return impl_->state_slices;
+}
+Shape Model::input() const {
+  return impl_->input;
+}
+Shape Model::output() const {
+  return impl_->layers.back()->info().output;
+}
+std::size_t Model::layer_count() const {
+  return impl_->layers.size();
+}
+const Layer& Model::layer(std::size_t i) const {
+  return *impl_->layers[i];
+}
+const std::string& Model::layer_name(std::size_t i) const {
+  return impl_->names[i];
+}
+const Loss& Model::loss() const {
+  return *impl_->loss;
+}
+bool Model::couples_query() const {
+  return impl_->couples_query;
+}
 
 std::size_t Model::layer_at(std::size_t parameter_offset) const {
   const auto& offsets = impl_->parameter_offsets;
