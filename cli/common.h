@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "maml/train/options.h"
+
+namespace maml::cli {
+
+/// The folders of presets of this build and this installation.
+std::vector<std::string> preset_search();
+
+/// The options that a person means: a TOML file, the folder of a run, or else the name of a preset.
+Options named_options(const std::string& name);
+/// A short name for them: the preset's, or the file's or folder's own.
+std::string short_name(const std::string& name);
+
+/// The run in a folder, or the runs in its folders seed-0, seed-1, .. by their numbers. Throws Error where it holds
+/// none.
+std::vector<std::string> runs_in(const std::string& folder);
+
+/// `0..4`, `3` or `0,2,5`.
+std::vector<std::uint64_t> parse_seeds(const std::string& text);
+
+}  // namespace maml::cli

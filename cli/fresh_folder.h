@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace maml::cli {
+
+/// Folders of runs that are about to be made. Unless kept, what was written into those that did not get as far as a
+/// checkpoint goes away again, and so do the folders that were not there before.
+class FreshFolders {
+public:
+  FreshFolders() = default;
+  ~FreshFolders();
+  FreshFolders(const FreshFolders&) = delete;
+  FreshFolders& operator=(const FreshFolders&) = delete;
+
+  /// To be called before the folder is made.
+  void add(const std::string& path);
+  void keep() { are_kept_ = true; }
+
+private:
+  std::vector<std::string> paths_;
+  std::vector<std::string> missing_;  ///< folders that were not there, the innermost last
+  bool are_kept_ = false;
+};
+
+/// `path`, or the first of path-2, path-3, .. that does not exist; with `overwrite`, the path itself.
+std::string free_run_folder(const std::string& path, bool overwrite);
+
+}  // namespace maml::cli

@@ -1,0 +1,133 @@
+#include <algorithm>
+#include <exception>
+#include <iostream>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "cli/verbs.h"
+#include "maml/base/error.h"
+#include "maml/base/nearest.h"
+
+// The program `maml`. Exit status: 0, 1 for a check that fails or an error nobody foresaw, 2 for a mistake of the
+// user's or of the machine's that the message names, 130 after Ctrl-C.
+
+namespace {
+
+using namespace maml;
+
+constexpr auto overview =
+    R"(maml: learns initial parameters from which a model adapts to a new task in a few gradient steps
+
+  maml train sinusoid-10shot       meta-train a preset, or a TOML file of your own
+  maml eval runs/sinusoid-10shot   its error after 0, 1, .. 10 inner steps on new tasks
+  maml plot runs/sinusoid-10shot   pictures of it
+  maml presets                     what there is to train
+  maml info | check | bench | meta-gradient | reproduce | version
+
+maml VERB --help explains a verb.
+)";
+
+/// One line whatever the message.
+std::string on_one_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  for (char& c : text)
+    if (c == '\n') c = ' ';
+  return text;
+}
+
+int complain(const std::string& message, int status) {
+  std::cout.flush();
+  std::cerr << "maml: " << on_one_line(message) << std::endl;
+  return status;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* option : app.get_options())
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+std::vector<std::string> verb_names(const CLI::App& program) {
+  std::vector<std::string> names;
+  for (const auto* verb : program.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(verb->get_name());
+  return names;
+}
+
+/// Words that the verb has no use for.
+void refuse_extras(const CLI::App& verb) {
+  const auto extras = verb.remaining();
+  const std::string help = " (maml " + verb.get_name() + " --help lists what there is)";
+  for (const auto& word : extras) {
+    const std::string name = word.substr(0, word.find('='));
+    if (name.size() > 1 && name[0] == '-')
+      fail(verb.get_name(), "unknown option ", name, did_you_mean(name, option_names(verb)), help);
+  }
+  if (!extras.empty()) fail(verb.get_name(), "does not know what to do with '", extras.front(), "'", help);
+}
+
+/// CLI11's complaint in our words.
+std::string in_our_words(const CLI::ParseError& error) {
+  std::string text = error.what();
+  const std::string conversion = "Could not convert: ";
+  const auto equals = text.find(" = ");
+  if (text.compare(0, conversion.size(), conversion) == 0 && equals != std::string::npos)
+    return text.substr(conversion.size(), equals - conversion.size()) + " cannot be '" + text.substr(equals + 3) + "'";
+  const auto colon = text.find(": 1 required");
+  if (colon != std::string::npos) return text.substr(0, colon) + " wants a value";
+  return text;
+}
+
+int run(int argc, char** argv) {
+  CLI::App program("Meta-learning: initial parameters from which a model adapts to a new task in a few gradient steps.",
+                   "maml");
+  program.require_subcommand(0, 1);
+  program.get_formatter()->column_width(34);
+  cli::Chosen chosen;
+  for (const auto add : {cli::add_train, cli::add_eval, cli::add_plot, cli::add_presets, cli::add_info, cli::add_check,
+                         cli::add_bench, cli::add_meta_gradient, cli::add_reproduce, cli::add_version})
+    add(program, chosen);
+  program.footer("maml VERB --help explains a verb. The environment: MAML_PRESETS is the folder of the presets, "
+                 "MAML_ISA\nforces an instruction set (baseline, avx2, avx512).");
+  for (auto* verb : program.get_subcommands([](const CLI::App*) { return true; })) verb->allow_extras();
+
+  const std::string verb = argc > 1 ? argv[1] : "";
+  if (verb.empty()) {
+    std::cout << overview;
+    return 0;
+  }
+  const auto verbs = verb_names(program);
+  if (verb[0] != '-' && std::find(verbs.begin(), verbs.end(), verb) == verbs.end())
+    fail(verb, "unknown verb", did_you_mean(verb, verbs), " (maml --help lists them)");
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return program.exit(help);
+  } catch (const CLI::ParseError& error) {
+    if (verb[0] == '-') fail(verb, "unknown option (maml --help lists the verbs)");
+    fail(verb, in_our_words(error), " (maml ", verb, " --help lists what there is)");
+  }
+  for (const auto* parsed : program.get_subcommands()) refuse_extras(*parsed);
+  const int status = chosen ? chosen() : 0;
+  std::cout.flush();
+  require(std::cout.good(), "stdout", "cannot be written (is its disk full?)");
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const maml::Error& error) {
+    return complain(error.what(), 2);
+  } catch (const std::bad_alloc&) {
+    return complain("[memory] there is not enough (lower train.memory_mib, --threads or the sizes of the model)", 2);
+  } catch (const std::exception& error) {
+    return complain(std::string("[unexpected] ") + error.what() + " (please report it)", 1);
+  } catch (...) {
+    return complain("[unexpected] an unknown exception (please report it)", 1);
+  }
+}

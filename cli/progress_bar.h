@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "maml/train/trainer.h"
+
+namespace maml::cli {
+
+/// Where a run stands, on stderr. In a terminal one line that fits its width and is drawn anew; elsewhere plain lines
+/// now and then.
+class ProgressBar {
+public:
+  /// title: written before the numbers, may be empty.
+  explicit ProgressBar(std::string title = "");
+  /// Ends the line.
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  void update(const Progress&);
+  /// A sentence above the bar.
+  void notice(const std::string& text);
+  /// Shows the last state for good; later updates begin a new line.
+  void finish();
+
+private:
+  std::string title_;
+  bool is_terminal_, has_line_ = false;
+  std::chrono::steady_clock::time_point last_;
+};
+
+/// Whether stderr is a terminal.
+bool stderr_is_terminal();
+
+/// The bar's line, at most `width` columns: what matters least is left out where it is narrow.
+std::string progress_line(const std::string& title, const Progress&, std::size_t width, bool utf8);
+
+}  // namespace maml::cli

@@ -1,0 +1,115 @@
+#include "cli/train_report.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/text.h"
+#include "maml/kernels/isa.h"
+#include "maml/train/spread.h"
+
+namespace maml::cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string published_at(const std::vector<Published>& published, int step) {
+  for (const auto& entry : published)
+    if (entry.step == step) return short_number(entry.value);
+  return "";
+}
+
+std::vector<EvaluationSummary> evaluations_of(const std::vector<TrainedRun>& runs) {
+  std::vector<EvaluationSummary> evaluations;
+  for (const auto& run : runs)
+    if (run.summary.evaluation) evaluations.push_back(*run.summary.evaluation);
+  return evaluations;
+}
+
+Json run_json(const TrainedRun& run) {
+  Json object = {{"run", run.path},
+                 {"iteration", run.summary.iteration},
+                 {"stopped", run.summary.stopped},
+                 {"seconds", run.summary.seconds},
+                 {"isa", isa_name(active_isa())},
+                 {"best", nullptr},
+                 {"evaluation", nullptr}};
+  if (run.summary.best)
+    object["best"] = {{"iteration", run.summary.best->iteration}, {"value", run.summary.best->value}};
+  if (run.summary.evaluation) object["evaluation"] = Json::parse(to_json(*run.summary.evaluation));
+  return object;
+}
+
+}  // namespace
+
+void print_evaluation(const EvaluationSummary& evaluation, const std::vector<Published>& published) {
+  Table table({"step", evaluation.metric, "+-95 %", published.empty() ? "" : "published"});
+  for (const auto& step : evaluation.steps)
+    table.add({std::to_string(step.step), table_number(step.mean), table_number(step.ci95),
+               published_at(published, step.step)});
+  table.print(std::cout);
+}
+
+void print_spread(const std::vector<EvaluationSummary>& evaluations, const std::vector<Published>& published) {
+  Table table({"step", evaluations.front().metric, "std over seeds", published.empty() ? "" : "published"});
+  for (const auto& step : spread_of(evaluations))
+    table.add({std::to_string(step.step), table_number(step.mean), table_number(step.deviation),
+               published_at(published, step.step)});
+  table.print(std::cout);
+}
+
+void print_results(const std::vector<TrainedRun>& runs, const std::string& folder) {
+  const auto& about = runs.front().options.about;
+  const auto evaluations = evaluations_of(runs);
+  if (!about.title.empty()) std::cout << "\n" << about.title << "\n";
+  for (const auto& run : runs) {
+    std::cout << "  " << run.path << ": " << with_commas(static_cast<std::size_t>(run.summary.iteration))
+              << " iterations";
+    if (run.summary.iteration > run.summary.resumed_at)
+      std::cout << ", the last "
+                << with_commas(static_cast<std::size_t>(run.summary.iteration - run.summary.resumed_at)) << " in "
+                << duration(run.summary.seconds);
+    std::cout << " (" << isa_name(active_isa()) << ")";
+    if (run.summary.best)
+      std::cout << "; best validation " << short_number(run.summary.best->value) << " at "
+                << with_commas(static_cast<std::size_t>(run.summary.best->iteration));
+    std::cout << "\n";
+  }
+  if (evaluations.empty()) return;
+  std::cout << "\nOn " << with_commas(evaluations.front().tasks) << " test tasks, after so many inner steps"
+            << (evaluations.size() > 1 ? ", over " + std::to_string(evaluations.size()) + " seeds" : "") << ":\n";
+  if (evaluations.size() == 1)
+    print_evaluation(evaluations.front(), about.published);
+  else
+    print_spread(evaluations, about.published);
+  if (!about.published.empty() && !about.source.empty()) std::cout << "  published: " << about.source << "\n";
+  std::cout << "\nNext:\n"
+            << "  maml plot " << runs.front().path << "    pictures of it\n"
+            << "  maml eval " << folder << " --tasks 10000    on more tasks\n"
+            << "  maml train --resume " << folder
+            << " --set train.iterations=" << 2 * std::max<std::int64_t>(runs.front().options.train.iterations, 1)
+            << "    train on\n";
+}
+
+std::string results_json(const std::vector<TrainedRun>& runs, const std::string& folder) {
+  if (runs.size() == 1) return run_json(runs.front()).dump(2) + "\n";
+  Json object = {{"folder", folder}, {"runs", Json::array()}, {"spread", nullptr}};
+  for (const auto& run : runs) object["runs"].push_back(run_json(run));
+  const auto evaluations = evaluations_of(runs);
+  if (!evaluations.empty()) object["spread"] = Json::parse(spread_json(evaluations));
+  return object.dump(2) + "\n";
+}
+
+std::string spread_json(const std::vector<EvaluationSummary>& evaluations) {
+  Json steps = Json::array();
+  for (const auto& step : spread_of(evaluations))
+    steps.push_back({{"step", step.step}, {"mean", step.mean}, {"std", step.deviation}});
+  const auto& first = evaluations.front();
+  return Json{{"metric", first.metric}, {"tasks", first.tasks}, {"runs", evaluations.size()}, {"steps", steps}}.dump(
+             2) +
+         "\n";
+}
+
+}  // namespace maml::cli

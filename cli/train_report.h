@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "maml/train/trainer.h"
+
+namespace maml::cli {
+
+/// One trained run.
+struct TrainedRun {
+  std::string path;
+  Options options;
+  TrainSummary summary;
+};
+
+/// The table of an evaluation, beside published values where there are any.
+void print_evaluation(const EvaluationSummary&, const std::vector<Published>&);
+/// The table of several: mean and spread (standard deviation) over the runs.
+void print_spread(const std::vector<EvaluationSummary>&, const std::vector<Published>&);
+
+/// What came of runs and what one may do next; folder: what the user named, or the one run's own.
+void print_results(const std::vector<TrainedRun>&, const std::string& folder);
+/// The same as one JSON object.
+std::string results_json(const std::vector<TrainedRun>&, const std::string& folder);
+
+/// {"runs": n, "metric": .., "steps": [{"step", "mean", "std"}, ..]}
+std::string spread_json(const std::vector<EvaluationSummary>&);
+
+}  // namespace maml::cli

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "maml/io/gnuplot.h"
+#include "maml/tasks/sinusoid.h"
+#include "maml/train/evaluation.h"
+#include "maml/train/run_folder.h"
+
+namespace maml {
+
+struct PlotOptions {
+  std::string baseline = "";  ///< folder of a run to show beside; empty: a sibling that fits
+  std::size_t tasks = 600;    ///< test tasks of the error against inner steps
+  int threads = 0;            ///< 0: all processors; pictures do not depend on it
+};
+
+struct PlotSummary {
+  std::vector<std::string> files;  ///< written, without their extensions .png and .svg
+  std::string baseline;            ///< the run shown beside, if any
+};
+
+/// Draws a run into its folder plots/: `learning`, `steps` (error against inner steps) and, for the sinusoid,
+/// `adaptation` (the paper's figure 2). Throws Error where there is no gnuplot, or no run.
+PlotSummary plot_run(const std::string& run, const PlotOptions& = {});
+
+/// A run beside `run` in its parent folder that was trained by this algorithm on the same tasks; empty if there is
+/// none.
+std::string sibling_run(const std::string& run, const std::string& algorithm);
+
+// The figures, for other pages.
+
+/// Meta-loss over iterations, raw and smoothed, with the validations.
+Figure learning_figure(const LoadedRun&);
+
+/// The run's metric after so many inner steps, with its 95 % interval.
+struct StepCurve {
+  std::string label;
+  EvaluationSummary evaluation;
+};
+/// One curve each (on a logarithmic axis where smaller is better), and published values as points.
+Figure steps_figure(const std::vector<StepCurve>&, const std::vector<Published>&);
+
+/// Outputs of a sinusoid model at wave.x after so many inner steps on the wave's support points.
+std::vector<std::vector<double>> adapted_predictions(const Experiment&, const Weights&, const Wave&,
+                                                     const std::vector<int>& steps);
+/// Truth, support points, and predictions after 0, 1 and 10 steps.
+Figure adaptation_figure(const Experiment&, const Weights&, const Wave&, const std::string& title);
+
+/// Means over a window of about 1/50 of the points on each side, shorter at the ends; NaN is left out.
+std::vector<double> smoothed(const std::vector<double>&);
+
+}  // namespace maml
