@@ -23,8 +23,7 @@ class Iterations {
 public:
   Iterations(const Experiment& experiment, int threads)
       : options_(experiment.options), weights_(experiment.initial()),
-        batch_(*experiment.model, *experiment.domain,
-               meta_batch_options(experiment, threads, options_.train.memory_mib << 20)),
+        batch_(*experiment.model, *experiment.domain, meta_batch_options(experiment, threads, budget())),
         outer_(options_.outer, weights_.parameters.size()),
         rates_outer_(options_.outer, batch_.learns_rates() ? weights_.rates.size() : 0) {}
 
@@ -40,6 +39,11 @@ public:
   }
 
 private:
+  std::size_t budget() const {
+    const std::size_t all = options_.train.memory_mib << 20;
+    return all - std::min(all, OuterOptimiser<float>::bytes(weights_.parameters.size() + weights_.rates.size()));
+  }
+
   const Options& options_;
   Weights weights_;
   MetaBatch<float> batch_;

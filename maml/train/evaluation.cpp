@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include <nlohmann/json.hpp>
@@ -30,23 +31,31 @@ std::vector<float> measure(const Experiment& experiment, const Weights& weights,
   const InnerLoop<float> loop(model, experiment.options.inner, Mode::evaluate, weights.state.data());
   std::vector<float> rates = weights.rates;
   if (options.alpha != 0) std::fill(rates.begin(), rates.end(), static_cast<float>(options.alpha));
-  const auto wanted = static_cast<std::size_t>(options.threads > 0 ? options.threads : available_threads());
-  Workers workers(static_cast<int>(std::min(wanted, options.tasks)));
   AdaptationOptions adaptation;
   adaptation.steps = options.steps;
   adaptation.support_rows = shape.support_rows;
   adaptation.query_rows = shape.query_rows;
   adaptation.second_order = false;
-  adaptation.budget = options.budget / static_cast<std::size_t>(workers.count());
   struct Hand {
     std::unique_ptr<TaskGroup<float>> task;
     std::unique_ptr<Adaptation<float>> adaptation;
   };
   std::vector<Hand> hands;
-  for (int i = 0; i < workers.count(); ++i) {
-    hands.push_back({experiment.domain->group<float>(1, episode), loop.adaptation(adaptation, shape.fixed_support)});
-    hands.back().adaptation->set_rates(rates.data());
+  const auto wanted = static_cast<std::size_t>(options.threads > 0 ? options.threads : available_threads());
+  // Where the budget does not do for all threads, fewer work.
+  for (std::size_t count = std::min(wanted, options.tasks); hands.empty(); --count) {
+    adaptation.budget = options.budget / count;
+    try {
+      std::generate_n(std::back_inserter(hands), count, [&] {
+        return Hand{experiment.domain->group<float>(1, episode), loop.adaptation(adaptation, shape.fixed_support)};
+      });
+    } catch (const Error&) {
+      if (count == 1) throw;
+      hands.clear();
+    }
   }
+  for (auto& hand : hands) hand.adaptation->set_rates(rates.data());
+  Workers workers(static_cast<int>(hands.size()));
 
   const Purpose purpose = options.split == "test" ? Purpose::test_task : Purpose::validation_task;
   const auto columns = static_cast<std::size_t>(options.steps) + 1;

@@ -27,8 +27,8 @@ public:
       : options_(options), row_(algorithm(options.algorithm)), state_(model.initial_state<T>()),
         loop_(model, options.inner, Mode::train, state_.data()), steps_(row_.traits.adapts ? options.inner.steps : 0),
         group_(std::min(options.group, options.tasks)), items_((options.tasks + group_ - 1) / group_),
-        workers_(static_cast<int>(std::min(static_cast<std::size_t>(options.threads), items_))),
-        parameters_(model.parameters()), rates_(loop_.learns_rates() ? loop_.layout().size() : 0),
+        workers_(options.threads), parameters_(model.parameters()),
+        rates_(loop_.learns_rates() ? loop_.layout().size() : 0),
         weights_(options.inner.step_weights.begin(), options.inner.step_weights.end()),
         sum_(options.tasks, row_width(), workers_.count(), group_) {
     EpisodeOptions episode;
@@ -109,6 +109,7 @@ public:
   }
 
   const InnerLoop<T>& loop() const { return loop_; }
+  int workers() const { return workers_.count(); }
   std::size_t bytes() const { return bytes_; }
 
 private:
@@ -163,7 +164,15 @@ private:
 template <class T> MetaBatch<T>::MetaBatch(const Model& model, const Domain& domain, const MetaBatchOptions& options) {
   require(options.tasks >= 1 && options.group >= 1 && options.threads >= 1, "MetaBatch",
           "tasks, group and threads must be at least 1");
-  impl_ = std::make_unique<Impl>(model, domain, options);
+  const std::size_t groups = (options.tasks + options.group - 1) / options.group;
+  MetaBatchOptions fitting = options;
+  for (fitting.threads = static_cast<int>(std::min<std::size_t>(options.threads, groups)); !impl_; --fitting.threads) {
+    try {
+      impl_ = std::make_unique<Impl>(model, domain, fitting);
+    } catch (const Error&) {
+      if (fitting.threads == 1) throw;
+    }
+  }
 }
 template <class T> MetaBatch<T>::~MetaBatch() = default;
 template <class T> MetaBatchResult<T>& MetaBatch<T>::gradient(const T* theta, std::uint32_t iteration) {
@@ -186,6 +195,9 @@ template <class T> const std::vector<T>& MetaBatch<T>::initial_rates() const {
 }
 template <class T> bool MetaBatch<T>::learns_rates() const {
   return impl_->loop().learns_rates();
+}
+template <class T> int MetaBatch<T>::workers() const {
+  return impl_->workers();
 }
 template <class T> std::size_t MetaBatch<T>::bytes() const {
   return impl_->bytes();

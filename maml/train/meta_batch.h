@@ -46,7 +46,8 @@ template <class T> struct MetaBatchResult {
 ///     i).gradient.data());
 template <class T> class MetaBatch {
 public:
-  /// Model and domain are borrowed. Throws Error where they do not fit each other or the budget is too small.
+  /// Model and domain are borrowed. Where the budget does not do for all threads, fewer work. Throws Error where model
+  /// and domain do not fit each other, or the budget is too small for one worker.
   MetaBatch(const Model&, const Domain&, const MetaBatchOptions&);
   ~MetaBatch();
 
@@ -62,6 +63,7 @@ public:
   const RateLayout& layout() const;
   const std::vector<T>& initial_rates() const;
   bool learns_rates() const;
+  int workers() const;
   /// Bytes held by all workers together.
   std::size_t bytes() const;
 

@@ -30,6 +30,8 @@ public:
   std::int64_t steps() const { return steps_; }
   std::size_t moments() const { return moments_.size(); }
   std::span<const T> moment(std::size_t i) const { return moments_[i]; }
+  /// Bytes of theta, its gradient and the state together, for `size` values.
+  static std::size_t bytes(std::size_t size) { return 4 * size * sizeof(T); }
   /// Goes on from a state taken earlier.
   void restore(std::int64_t steps, const std::vector<std::vector<T>>& moments);
 

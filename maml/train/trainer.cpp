@@ -65,6 +65,10 @@ public:
     if (now_.rates_state) rates_outer_.restore(now_.rates_state->steps, now_.rates_state->moments);
     forget_optimisers();
     resumed_at_ = now_.iteration;
+    const std::size_t groups = (options_.data.tasks * options_.outer.accumulate - 1) / options_.train.group + 1;
+    if (static_cast<std::size_t>(batch_.workers()) < std::min<std::size_t>(experiment_.threads(), groups))
+      notice("the memory budget lets only " + std::to_string(batch_.workers()) + " of " +
+             std::to_string(experiment_.threads()) + " threads work (raise train.memory_mib)");
     record();
     if (!resumes_) save();
     row_start_ = report_start_ = start_ = Clock::now();
@@ -91,10 +95,9 @@ private:
   std::size_t budget() const { return options_.train.memory_mib << 20; }
   std::size_t evaluation_budget() const { return budget() / 4; }
   std::size_t batch_budget() const {
-    const Weights& weights = now_.weights;
-    const std::size_t outer = 3 * (weights.parameters.size() + weights.rates.size()) * sizeof(float);
     const std::size_t rest = budget() - evaluation_budget();
-    return rest > outer ? rest - outer : 0;
+    return rest -
+           std::min(rest, OuterOptimiser<float>::bytes(now_.weights.parameters.size() + now_.weights.rates.size()));
   }
 
   /// Their state lives in outer_ and rates_outer_; a checkpoint has a copy only while it is read or written.

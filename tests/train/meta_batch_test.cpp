@@ -63,6 +63,24 @@ TEST_CASE("meta-batch: the same bytes for all threads, groups and budgets, whate
   }
 }
 
+TEST_CASE("meta-batch: a budget that does for one worker only leaves one, with the same bytes") {
+  const Experiment experiment(small_run());
+  const auto fits = [&](std::size_t budget) {
+    return error_of([&] {
+             MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment, 1, budget));
+           })
+        .empty();
+  };
+  std::size_t least = 1 << 10;
+  while (!fits(least)) least += 256;
+  const MetaBatch<float> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment, 2, least));
+  CHECK(batch.workers() == 1);
+  CHECK(batch.bytes() <= least);
+  CHECK(MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment, 2, plenty)).workers() ==
+        2);
+  CHECK(same_bytes(results<float>(experiment, 2, 1, least), results<float>(experiment, 1, 1, plenty)));
+}
+
 TEST_CASE("meta-batch: the mean over tasks of each task's own gradient") {
   Options options = small_run();
   options.outer.accumulate = 2;
