@@ -17,7 +17,7 @@ namespace {
 std::string rates_text(const RateLayout& layout, const std::vector<float>& rates, std::size_t slice) {
   if (!layout.mask()[slice]) return "";
   const auto [first, count] = layout.range(0, slice);
-  return short_number(static_cast<double>(rates[first])) + (count > 1 || layout.steps() > 1 ? " .." : "");
+  return plain_number(static_cast<double>(rates[first])) + (count > 1 || layout.steps() > 1 ? " .." : "");
 }
 
 void print_model(const Model& model, const InnerOptions& inner) {

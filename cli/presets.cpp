@@ -20,7 +20,7 @@ int run() {
   for (const auto& found : presets) {
     std::string published;
     for (const auto& entry : preset(found.name, folders).about.published)
-      published += (published.empty() ? "" : ", ") + std::to_string(entry.step) + ": " + short_number(entry.value);
+      published += (published.empty() ? "" : ", ") + std::to_string(entry.step) + ": " + plain_number(entry.value);
     table.add({found.name, found.title, published});
   }
   table.print(std::cout, "");

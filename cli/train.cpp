@@ -36,6 +36,7 @@ void apply(const Arguments& a, Options& options) {
 
 std::vector<Planned> new_runs(const Arguments& a, std::string& folder, FreshFolders& fresh) {
   require(!a.what.empty(), "train", "name a preset or a TOML file (maml presets lists what there is)");
+  require(!a.seed || a.seeds.empty(), "train", "takes --seed or --seeds, not both");
   Options options = named_options(a.what);
   apply(a, options);
   if (!a.init.empty()) options.train.init = a.init;
@@ -156,10 +157,8 @@ void add_train(CLI::App& program, Chosen& chosen) {
   verb->add_option("--out", a->out, "The run's folder [runs/NAME, or the first free runs/NAME-2, ..]")
       ->type_name("DIR");
   verb->add_flag("--overwrite", a->overwrite, "Replaces the run that the folder holds");
-  auto* seed = verb->add_option("--seed", a->seed, "Short for --set train.seed=N")->type_name("N");
-  verb->add_option("--seeds", a->seeds, "Several runs, in DIR/seed-N: 0..4, or 0,3,7")
-      ->type_name("LIST")
-      ->excludes(seed);
+  verb->add_option("--seed", a->seed, "Short for --set train.seed=N")->type_name("N");
+  verb->add_option("--seeds", a->seeds, "Several runs, in DIR/seed-N: 0..4, or 0,3,7")->type_name("LIST");
   verb->add_option("--init", a->init, "Initial parameters from this checkpoint")->type_name("CHECKPOINT");
   verb->add_option("--threads", a->threads, "0: all processors; results do not depend on it")->type_name("N");
   verb->add_option("--resume", a->resume, "Goes on with the run (or runs of several seeds) in this folder")

@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 
 std::string published_at(const std::vector<Published>& published, int step) {
   for (const auto& entry : published)
-    if (entry.step == step) return short_number(entry.value);
+    if (entry.step == step) return plain_number(entry.value);
   return "";
 }
 
@@ -85,12 +85,13 @@ void print_results(const std::vector<TrainedRun>& runs, const std::string& folde
   else
     print_spread(evaluations, about.published);
   if (!about.published.empty() && !about.source.empty()) std::cout << "  published: " << about.source << "\n";
-  std::cout << "\nNext:\n"
-            << "  maml plot " << runs.front().path << "    pictures of it\n"
-            << "  maml eval " << folder << " --tasks 10000    on more tasks\n"
-            << "  maml train --resume " << folder
-            << " --set train.iterations=" << 2 * std::max<std::int64_t>(runs.front().options.train.iterations, 1)
-            << "    train on\n";
+  const auto longer = 2 * std::max<std::int64_t>(runs.front().options.train.iterations, 1);
+  Table next({"Next:", ""});
+  next.add({"  maml plot " + folder, "pictures of it"});
+  next.add({"  maml eval " + folder + " --tasks 10000", "on more tasks"});
+  next.add({"  maml train --resume " + folder + " --set train.iterations=" + std::to_string(longer), "train on"});
+  std::cout << "\n";
+  next.print(std::cout, "");
 }
 
 std::string results_json(const std::vector<TrainedRun>& runs, const std::string& folder) {

@@ -43,11 +43,25 @@ bool same_tasks(const DataOptions& a, const DataOptions& b) {
   return a.domain == b.domain && a.ways == b.ways && a.shots == b.shots;
 }
 
-double least(const std::vector<double>& values) {
-  double result = INFINITY;
-  for (const double value : values)
-    if (std::isfinite(value)) result = std::min(result, value);
-  return result;
+/// Least and largest of what the curves show.
+std::pair<double, double> extent(const std::vector<Curve>& curves) {
+  std::pair<double, double> range{INFINITY, -INFINITY};
+  for (const auto& curve : curves)
+    for (const auto* values : {&curve.y, &curve.low, &curve.high})
+      for (const double value : *values)
+        if (std::isfinite(value)) range = {std::min(range.first, value), std::max(range.second, value)};
+  return range;
+}
+
+/// An axis from the data's least to above their largest, so that the legend at the top hides none.
+void make_room(Figure& figure) {
+  const auto [low, high] = extent(figure.curves);
+  if (!(high > low)) return;
+  const double share = 0.32;
+  if (figure.log_y)
+    figure.y_range = {low / 1.25, high * std::pow(high / low, share)};
+  else
+    figure.y_range = {low >= 0 ? 0 : low, high + share * (high - std::min(low, 0.0))};
 }
 
 std::string label_of(const Options& options) {
@@ -98,8 +112,6 @@ Figure learning_figure(const LoadedRun& run) {
   figure.title = "Meta-training: " + label_of(run.experiment.options);
   figure.x_label = "outer iteration";
   figure.y_label = words(metric);
-  // Where smaller is better, values fall by orders of magnitude.
-  figure.log_y = lower_is_better(metric) && std::min(least(before), least(after)) > 0;
   figure.legend = lower_is_better(metric) ? Figure::Legend::top_right : Figure::Legend::bottom_right;
   const auto add = [&](const std::string& label, const std::vector<double>& y, int color) {
     figure.curves.push_back({.label = "", .x = iteration, .y = y, .color = color, .width = 0.8, .opacity = 0.25});
@@ -116,6 +128,9 @@ Figure learning_figure(const LoadedRun& run) {
   if (!x.empty())
     figure.curves.push_back(
         {.label = "validation tasks", .x = x, .y = y, .style = Curve::Style::points, .color = palette::black});
+  const auto [low, high] = extent(figure.curves);
+  figure.log_y = lower_is_better(metric) && low > 0 && high > 50 * low;
+  if (lower_is_better(metric)) make_room(figure);
   return figure;
 }
 
@@ -134,13 +149,15 @@ Figure steps_figure(const std::vector<StepCurve>& curves, const std::vector<Publ
   for (const auto& curve : curves) {
     const int color = colors[static_cast<std::size_t>(next++) % std::size(colors)];
     Curve line{.label = curve.label, .x = {}, .y = {}, .color = color, .width = 2};
+    if (curve.is_level) line.style = Curve::Style::dashed;
     Curve band{.label = "", .x = {}, .y = {}, .style = Curve::Style::band, .color = color};
     for (const auto& step : curve.evaluation.steps) {
+      const auto& shown = curve.is_level ? curve.evaluation.steps.front() : step;
       line.x.push_back(step.step);
-      line.y.push_back(step.mean);
-      band.low.push_back(step.mean - step.ci95);
-      band.high.push_back(step.mean + step.ci95);
-      figure.log_y = figure.log_y && step.mean - step.ci95 > 0;
+      line.y.push_back(shown.mean);
+      band.low.push_back(shown.mean - shown.ci95);
+      band.high.push_back(shown.mean + shown.ci95);
+      figure.log_y = figure.log_y && shown.mean - shown.ci95 > 0;
     }
     band.x = line.x;
     figure.curves.push_back(std::move(band));
@@ -155,6 +172,7 @@ Figure steps_figure(const std::vector<StepCurve>& curves, const std::vector<Publ
     }
     figure.curves.push_back(std::move(points));
   }
+  if (lower_is_better(metric)) make_room(figure);
   return figure;
 }
 
@@ -193,8 +211,6 @@ Figure adaptation_figure(const Experiment& experiment, const Weights& weights, c
   const auto y = adapted_predictions(experiment, weights, wave, steps);
   Figure figure;
   figure.title = title;
-  figure.x_label = "x";
-  figure.y_label = "y";
   figure.x_range = {-5, 5};
   figure.legend = Figure::Legend::below;
   figure.curves.push_back({.label = "truth", .x = wave.x, .y = wave.y, .color = palette::vermilion, .width = 2});
@@ -209,6 +225,23 @@ Figure adaptation_figure(const Experiment& experiment, const Weights& weights, c
                            .style = Curve::Style::points,
                            .color = palette::purple});
   return figure;
+}
+
+Wave wave_to_show(std::uint64_t seed, std::size_t shots, int which) {
+  for (std::uint32_t task = 0;; ++task) {
+    Wave wave = draw_wave({seed, Purpose::test_task, 0, task}, shots);
+    if (wave.amplitude >= 2 && which-- == 0) return wave;
+  }
+}
+
+void share_y_range(std::vector<Figure>& figures) {
+  std::pair<double, double> range{INFINITY, -INFINITY};
+  for (const auto& figure : figures) {
+    const auto [low, high] = extent(figure.curves);
+    range = {std::min(range.first, low), std::max(range.second, high)};
+  }
+  const double margin = 0.06 * (range.second - range.first);
+  for (auto& figure : figures) figure.y_range = {range.first - margin, range.second + margin};
 }
 
 std::string sibling_run(const std::string& run, const std::string& algorithm) {
@@ -258,14 +291,15 @@ PlotSummary plot_run(const std::string& path, const PlotOptions& options) {
 
   if (own.data.domain == "sinusoid" && !own.data.oracle) {
     Page page;
-    for (const std::uint32_t wave : {0u, 1u}) {
-      const Wave drawn = draw_wave({own.eval.seed, Purpose::test_task, 0, wave}, own.data.shots);
+    for (const int which : {0, 1}) {
+      const Wave wave = wave_to_show(own.eval.seed, own.data.shots, which);
       const std::string points = ", " + std::to_string(own.data.shots) + " points";
-      page.panels.push_back(adaptation_figure(run.experiment, run.weights, drawn, label_of(own) + points));
+      page.panels.push_back(adaptation_figure(run.experiment, run.weights, wave, label_of(own) + points));
       if (baseline)
-        page.panels.push_back(adaptation_figure(baseline->experiment, baseline->weights, drawn,
+        page.panels.push_back(adaptation_figure(baseline->experiment, baseline->weights, wave,
                                                 label_of(baseline->experiment.options) + points));
     }
+    share_y_range(page.panels);
     page.columns = 2;
     page.panel_height = 280;
     write("adaptation", page);
@@ -274,7 +308,12 @@ PlotSummary plot_run(const std::string& path, const PlotOptions& options) {
   std::vector<StepCurve> curves = {step_curve(run, options)};
   if (baseline) curves.push_back(step_curve(*baseline, options));
   const std::string oracle = own.data.oracle ? "" : sibling_run(path, "oracle");
-  if (!oracle.empty()) curves.push_back(step_curve(load_run(oracle), options));
+  if (!oracle.empty()) {
+    // It knows the task and has nothing to adapt to: a level the others may reach.
+    curves.push_back(step_curve(load_run(oracle), options));
+    curves.back().label = "oracle, not adapted";
+    curves.back().is_level = true;
+  }
   write("steps", {.panels = {steps_figure(curves, own.about.published)}, .panel_width = 520, .panel_height = 340});
   return summary;
 }

@@ -39,6 +39,7 @@ Figure learning_figure(const LoadedRun&);
 struct StepCurve {
   std::string label;
   EvaluationSummary evaluation;
+  bool is_level = false;  ///< only what it does before the first step counts: a dashed line
 };
 /// One curve each (on a logarithmic axis where smaller is better), and published values as points.
 Figure steps_figure(const std::vector<StepCurve>&, const std::vector<Published>&);
@@ -46,8 +47,13 @@ Figure steps_figure(const std::vector<StepCurve>&, const std::vector<Published>&
 /// Outputs of a sinusoid model at wave.x after so many inner steps on the wave's support points.
 std::vector<std::vector<double>> adapted_predictions(const Experiment&, const Weights&, const Wave&,
                                                      const std::vector<int>& steps);
+/// The `which`-th test wave (from 0) of that seed whose amplitude is at least 2: flat ones show little.
+Wave wave_to_show(std::uint64_t seed, std::size_t shots, int which);
 /// Truth, support points, and predictions after 0, 1 and 10 steps.
 Figure adaptation_figure(const Experiment&, const Weights&, const Wave&, const std::string& title);
+
+/// Gives figures of one kind the same y axis.
+void share_y_range(std::vector<Figure>&);
 
 /// Means over a window of about 1/50 of the points on each side, shorter at the ends; NaN is left out.
 std::vector<double> smoothed(const std::vector<double>&);

@@ -154,20 +154,21 @@ void draw_figures(const ReproduceOptions& options, ReproduceSummary& summary) {
   for (const std::string kind : {"", "-pretrained"})
     for (const int shots : {5, 10}) {
       const LoadedRun run = load_run(run_of("sinusoid-" + std::to_string(shots) + "shot" + kind));
-      const Wave wave = draw_wave({fresh_tasks_seed, Purpose::test_task, 0, 0}, static_cast<std::size_t>(shots));
+      const Wave wave = wave_to_show(fresh_tasks_seed, static_cast<std::size_t>(shots), 0);
       const std::string title = (kind.empty() ? "MAML, " : "pretrained, ") + std::to_string(shots) + " points";
       waves.panels.push_back(adaptation_figure(run.experiment, run.weights, wave, title));
     }
+  share_y_range(waves.panels);
   waves.columns = 2;
   waves.panel_height = 280;
   draw("sinusoid", waves);
 
   std::vector<StepCurve> curves;
-  const char* labels[] = {"MAML", "pretrained", "oracle"};
+  const char* labels[] = {"MAML", "pretrained", "oracle, not adapted"};
   for (std::size_t i = 0; i < 3; ++i)
     for (const auto& preset : summary.presets)
       if (preset.name == std::string("sinusoid-5shot") + kinds[i])
-        curves.push_back({labels[i], preset.evaluations.front()});
+        curves.push_back({labels[i], preset.evaluations.front(), i == 2});
   draw("sinusoid-steps", {.panels = {steps_figure(curves, summary.presets.front().options.about.published)},
                           .panel_width = 520,
                           .panel_height = 340});
