@@ -83,7 +83,11 @@ public:
   static constexpr std::size_t support_rows = 4, query_rows = 6;
 
   void draw(std::size_t cups, std::uint64_t seed) {
-    data_ = {.tasks = cups, .support_rows = support_rows, .query_rows = query_rows, .inputs = 1, .targets = 1};
+    data_ = CheckData();
+    data_.tasks = cups;
+    data_.support_rows = support_rows;
+    data_.query_rows = query_rows;
+    data_.inputs = data_.targets = 1;
     for (std::size_t i = 0; i < cups; ++i) {
       Rng rng(seed, Purpose::train_task, 0, static_cast<std::uint32_t>(i));
       const double a = rng.uniform(0.4, 0.8),

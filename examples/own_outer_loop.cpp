@@ -19,7 +19,8 @@ int main() {
   constexpr std::size_t tasks = 25, shots = 10;
   const Model model({{1}, {"linear 40", "relu", "linear 40", "relu", "linear 1"}, "mse", "mean"});
   const auto objective = make_objective<float>(model, Mode::train);
-  const auto waves = make_sinusoid()->group<float>(tasks, {.shots = shots, .query_shots = shots});
+  const auto sinusoid = make_sinusoid();
+  const auto waves = sinusoid->group<float>(tasks, {.shots = shots, .query_shots = shots});
 
   // The inner loop: one step of SGD on all parameters at one rate.
   const auto rule = make_sgd<float>();
