@@ -1,6 +1,7 @@
 #include "maml/train/trainer.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -32,8 +33,12 @@ const std::vector<std::string> metric_columns = {"iteration",  "meta_loss",     
                                                  "validation", "validation_ci95"};
 const std::vector<std::string> timing_columns = {"iteration", "seconds", "iterations_per_second"};
 
+/// Written over bits, so that it takes whole registers: it runs every iteration.
 bool all_finite(const std::vector<float>& values) {
-  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+  constexpr std::uint32_t exponent = 0x7f800000u;
+  std::uint32_t bad = 0;
+  for (const float value : values) bad |= (std::bit_cast<std::uint32_t>(value) & exponent) == exponent;
+  return bad == 0;
 }
 
 template <class Result> void add_to(MetricSums& sums, const Result& result) {
