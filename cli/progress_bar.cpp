@@ -109,8 +109,8 @@ void ProgressBar::update(const Progress& p) {
   const bool is_last = p.iteration >= p.iterations;
   if (is_terminal_) {
     if (has_line_ && !is_last && now - last_ < between_redraws) return;
-    // One column stays free: some terminals wrap when the last one is written.
-    const std::string line = progress_line(title_, p, std::max<std::size_t>(terminal_width(), 2) - 1, locale_is_utf8());
+    // Some columns stay free: for the ^C that a terminal shows, and since some wrap when the last one is written.
+    const std::string line = progress_line(title_, p, std::max<std::size_t>(terminal_width(), 4) - 3, locale_is_utf8());
     std::fprintf(stderr, "\r%s\033[K", line.c_str());
     has_line_ = true;
   } else {

@@ -1,6 +1,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "cli/common.h"
 #include "cli/fresh_folder.h"
@@ -95,11 +96,15 @@ std::vector<Planned> resumed_runs(const Arguments& a) {
   return runs;
 }
 
-TrainedRun train_one(const Planned& run, const Arguments& a, const std::string& title) {
+TrainedRun train_one(const Planned& run, const Arguments& a, const std::string& title, std::string& opening) {
   ProgressBar bar(title);
   Callbacks callbacks;
   if (!a.quiet && (!a.json || stderr_is_terminal()))
-    callbacks.progress = [&](const Progress& progress) { bar.update(progress); };
+    callbacks.progress = [&](const Progress& progress) {
+      // Not before the first iteration: whatever is wrong from the start is said in one line.
+      std::cerr << std::exchange(opening, "") << std::flush;
+      bar.update(progress);
+    };
   callbacks.notice = [&](const std::string& text) { bar.notice(text); };
   callbacks.stop = InterruptGuard::asked_to_stop;
   TrainSummary summary = train(run.options, run.folder, callbacks);
@@ -111,14 +116,15 @@ int run(const Arguments& a) {
   std::string folder = a.resume;
   FreshFolders fresh;
   const auto planned = a.resume.empty() ? new_runs(a, folder, fresh) : resumed_runs(a);
+  const bool is_one = planned.size() == 1;
+  std::string opening = "training " + folder + ", " + std::to_string(planned[0].options.train.iterations) +
+                        " iterations" + (is_one ? "" : " for each of " + std::to_string(planned.size()) + " seeds") +
+                        "\n";
   const InterruptGuard guard;
   std::vector<TrainedRun> runs;
   for (const auto& next : planned) {
-    if (!a.quiet && !a.json && runs.empty())
-      std::cerr << "training " << folder << ", " << next.options.train.iterations << " iterations"
-                << (planned.size() > 1 ? " for each of " + std::to_string(planned.size()) + " seeds" : "") << "\n";
-    const std::string title = planned.size() > 1 ? "seed " + std::to_string(next.options.train.seed) : "";
-    runs.push_back(train_one(next, a, title));
+    const std::string title = is_one ? "" : "seed " + std::to_string(next.options.train.seed);
+    runs.push_back(train_one(next, a, title, opening));
     if (runs.back().summary.stopped) break;
   }
   fresh.keep();

@@ -15,10 +15,11 @@ constexpr auto compiler = "gcc " __VERSION__;
 #endif
 
 int run() {
+  const Isa active = active_isa();  // fails before a word is printed
   std::cout << "maml " << MAML_VERSION << "\ncompiler: " << compiler << "\ninstruction sets:";
   for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512})
     if (isa_supported(isa)) std::cout << " " << isa_name(isa);
-  std::cout << "; in use: " << isa_name(active_isa()) << "\nprocessors: " << available_threads() << "\n";
+  std::cout << "; in use: " << isa_name(active) << "\nprocessors: " << available_threads() << "\n";
   return 0;
 }
 
