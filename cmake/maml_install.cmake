@@ -1,11 +1,11 @@
-# The installed package: find_package(maml) gives maml::maml. Headers that end in -inl.h are ours alone.
+# The installed package: find_package(maml) gives maml::maml. Headers that end in -inl.h are for layers of one's own.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/maml)
 
 install(TARGETS maml EXPORT maml_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/maml/ DESTINATION include/maml
-  FILES_MATCHING PATTERN "*.h" PATTERN "*-inl.h" EXCLUDE)
+  FILES_MATCHING PATTERN "*.h")
 install(EXPORT maml_targets NAMESPACE maml:: DESTINATION ${package_dir})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/maml-config.cmake.in ${PROJECT_BINARY_DIR}/maml-config.cmake
   INSTALL_DESTINATION ${package_dir})

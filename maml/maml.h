@@ -1,6 +1,6 @@
 #pragma once
 
-// The public headers, nothing else.
+// The public headers, nothing else. A layer of one's own includes maml/nn/layer-inl.h as well.
 
 #include "maml/algorithms/algorithm.h"
 #include "maml/base/error.h"
@@ -16,5 +16,18 @@
 #include "maml/kernels/isa.h"
 #include "maml/nn/check_model.h"
 #include "maml/nn/layer.h"
+#include "maml/nn/loss.h"
 #include "maml/nn/model.h"
 #include "maml/tasks/domain.h"
+#include "maml/tasks/domains.h"
+#include "maml/tasks/point_navigation.h"
+#include "maml/tasks/sinusoid.h"
+#include "maml/tasks/supervised.h"
+#include "maml/train/evaluation.h"
+#include "maml/train/inner_loop.h"
+#include "maml/train/meta_batch.h"
+#include "maml/train/meta_gradient_file.h"
+#include "maml/train/options.h"
+#include "maml/train/outer.h"
+#include "maml/train/run_folder.h"
+#include "maml/train/trainer.h"

@@ -11,7 +11,7 @@ namespace maml {
 /// What one group of tasks contributes to an outer step; filled by an algorithm, which allocates nothing.
 template <class T> struct MetaGradient {
   std::vector<T> losses;    ///< meta-loss of each task: its query loss after adaptation, weighted over steps if asked
-  std::vector<T> before;    ///< metric of each task at theta_0, on the support data
+  std::vector<T> before;    ///< metric of each task at theta_0, on the support data (joint training: on its only data)
   std::vector<T> after;     ///< metric of each task at theta_K, on the query data
   std::vector<T> gradient;  ///< tasks x parameters
   std::vector<T> d_rates;   ///< tasks x RateLayout::size(); empty where rates are fixed
@@ -38,6 +38,7 @@ struct AlgorithmTraits {
   bool adapts = true;  ///< false: trains jointly, with an adaptation of 0 steps; the inner loop serves evaluation only
   bool learns_element_rates = false;
   bool inner_minibatches = false;
+  bool differentiates = true;  ///< false: moves by displacement, without query gradients or gradients by the rates
   bool oracle_inputs = false;  ///< the task's own parameters are appended to the input
   /// Which parameters are adapted unless the user says so: all, the last layer only, or all but the last layer.
   enum class Adapts { all, head, body } which = Adapts::all;

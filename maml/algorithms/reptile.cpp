@@ -29,6 +29,7 @@ Algorithm reptile_row() {
   AlgorithmTraits traits;
   traits.second_order = false;
   traits.inner_minibatches = true;
+  traits.differentiates = false;
   return {"reptile", "moves towards the adapted parameters; inner mini-batches (Nichol et al. 2018)", traits,
           displacement<float>, displacement<double>};
 }

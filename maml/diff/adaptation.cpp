@@ -76,10 +76,12 @@ public:
   const T* state_delta() const { return state_delta_; }
 
   void set_rates(const T* rates) {
+    has_rates_ = true;
     for (int set = 0; set < parts_.rates->steps(); ++set) parts_.rates->expand(set, rates, alpha_of(set));
   }
 
   void run(const T* theta_0, Task<T>& task) {
+    require(has_rates_ || steps() == 0, "Adaptation::run", "the inner rates are not set (call set_rates first)");
     task_ = &task;
     adapt(theta_0, true);
   }
@@ -98,7 +100,7 @@ public:
   void query(int k, T* losses, T* metrics, T* gradient) {
     const Point<T> at = theta(k);
     Batch<T> batch = parts_.front ? query_features() : task_->query(at);
-    check_rows(batch.rows, options_.query_rows, "query");
+    check(batch, options_.query_rows, "query");
     if (!gradient) {
       parts_.query->evaluate(at, batch, work_tape_, losses, metrics);
       return;
@@ -282,7 +284,7 @@ private:
         batch = support_batch_of_features_;
       } else if (ask_for_batches) {
         batch = task_->support(k, point(k));
-        check_rows(batch.rows, options_.support_rows, "support");
+        check(batch, options_.support_rows, "support");
       }
       stretch_ = k / plan_.stride;
       step(k, gradient_at(k, first_run).g);
@@ -299,7 +301,7 @@ private:
   void front_support(bool ask_for_batches) {
     if (ask_for_batches) {
       support_inputs_ = task_->support(0, front_point());
-      check_rows(support_inputs_.rows, options_.support_rows, "support");
+      check(support_inputs_, options_.support_rows, "support");
     }
     parts_.front->forward(front_point(), support_inputs_, support_front_tape_, support_features_,
                           feature_stride(options_.support_rows));
@@ -310,7 +312,7 @@ private:
   Batch<T> query_features() {
     if (!query_features_known_) {
       query_inputs_ = task_->query(front_point());
-      check_rows(query_inputs_.rows, options_.query_rows, "query");
+      check(query_inputs_, options_.query_rows, "query");
       parts_.front->forward(front_point(), query_inputs_, query_front_tape_, query_features_,
                             feature_stride(options_.query_rows));
       query_features_known_ = true;
@@ -321,9 +323,11 @@ private:
     return batch;
   }
 
-  void check_rows(std::size_t rows, std::size_t most, const char* what) const {
-    require(rows <= most, "adaptation", "a ", what, " batch has ", rows, " rows, but at most ", most,
-            " were announced (AdaptationOptions)");
+  void check(const Batch<T>& batch, std::size_t most_rows, const char* what) const {
+    require(batch.tasks == tasks(), "adaptation", "a ", what, " batch has ", batch.tasks, " tasks, but the group has ",
+            tasks(), " (set Batch::tasks)");
+    require(batch.rows <= most_rows, "adaptation", "a ", what, " batch has ", batch.rows, " rows, but at most ",
+            most_rows, " were announced (AdaptationOptions)");
   }
   void require_second_order(const char* what) const {
     const std::string where = std::string("Adaptation::") + what;
@@ -347,6 +351,7 @@ private:
     *tapes_ = nullptr;
 
   // The run at hand.
+  bool has_rates_ = false;
   Task<T>* task_ = nullptr;
   const T* theta_0_ = nullptr;
   std::vector<Batch<T>> batches_;  // one a step

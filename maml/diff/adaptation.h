@@ -61,7 +61,8 @@ public:
   std::size_t tasks() const;
   const MemoryPlan& memory() const;
 
-  /// Sets the inner rates (RateLayout::size() values). To be called before the first run, and after rates change.
+  /// Sets the inner rates (RateLayout::size() values). To be called before the first run (which throws Error
+  /// otherwise), and after rates change.
   void set_rates(const T* rates);
 
   /// Adapts from theta_0, shared by all tasks (parameters() values; must stay unchanged until the last use of this run).

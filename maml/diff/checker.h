@@ -14,16 +14,16 @@ namespace maml {
 struct CheckData {
   std::size_t tasks = 0, support_rows = 0, query_rows = 0, inputs = 0, targets = 0, shots = 1;
   bool couple_query = false;         ///< query batches begin with the support rows
-  std::vector<double> x, y, weight;  ///< weight may be empty
+  std::vector<double> x = {}, y = {}, weight = {};  ///< weight may be empty
 };
 
 /// What is checked: one loss in double precision, and the same with complex numbers (forward and gradient only).
 struct CheckSubject {
   const Objective<double>* objective = nullptr;
   const FirstOrderObjective<std::complex<double>>* complex = nullptr;
-  std::vector<Slice> slices;
-  std::vector<double> theta;  ///< where
-  CheckData data;
+  std::vector<Slice> slices = {};
+  std::vector<double> theta = {};  ///< where
+  CheckData data = {};
 };
 
 struct CheckOptions {

@@ -39,7 +39,7 @@ public:
   RateSharing sharing() const { return sharing_; }
   /// Elements before the first adapted slice: a frozen front.
   std::size_t frozen_front() const;
-  /// The rates of slice i in set `set`: offset into r and how many (0 where one number serves all: see `number`).
+  /// The rates of slice i in set `set`: offset into r, and how many: one, or one an element.
   std::pair<std::size_t, std::size_t> range(int set, std::size_t slice) const;
 
   /// alpha = m ⊙ r of one set, element by element (parameters() values).

@@ -22,7 +22,7 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, std::size_t budget) {
   const auto mebibytes = [](std::size_t n) { return (n + (std::size_t{1} << 20) - 1) >> 20; };
   require(plan.minimum <= budget, "memory", "a budget of ", budget >> 20, " MiB for one worker is too small: one pass of one group of "
           "tasks needs ", plan.minimum, " bytes (allow each worker at least ", mebibytes(plan.minimum),
-          " MiB: raise train.memory_mib, or use fewer threads)");
+          " MiB: raise the budget: train.memory_mib of a run, AdaptationOptions::budget in a program; or use fewer threads)");
   while (bytes(plan.stride, 0) > budget) ++plan.stride;
   if (needs.keep_tapes && needs.tape > 0)
     plan.tapes_kept = static_cast<int>(std::min<std::size_t>(

@@ -40,7 +40,9 @@ template <class T> struct GradientOut {
   T* metrics = nullptr;  ///< one a task; see evaluate
   T* g = nullptr;       ///< gradients, one parameter vector a task
   std::ptrdiff_t g_stride = 0;
-  T* dx = nullptr;  ///< gradients by the inputs, rows x input size a task
+  /// Gradients by the inputs, rows x input size a task; asked for only behind a frozen front (FeatureMap) and by the
+  /// checker. An objective without inputs in this sense may leave it alone.
+  T* dx = nullptr;
   std::ptrdiff_t dx_stride = 0;
   T* state_delta = nullptr;  ///< what the pass asks to add to the running statistics; **added**, not overwritten
   std::ptrdiff_t state_stride = 0;
@@ -55,7 +57,7 @@ template <class T> struct Direction {
   const unsigned char* active = nullptr;
 };
 
-/// T scalar functions of T flat parameter vectors, once differentiable. Implementations are stateless in their calls
+/// One scalar function a task, each of that task's flat parameter vector, once differentiable. Implementations are stateless in their calls
 /// and may be used by many threads at once. Only first-order rows (fomaml, reptile) accept one.
 template <class T> class FirstOrderObjective {
 public:
@@ -81,7 +83,7 @@ template <class T> class Objective : public FirstOrderObjective<T> {
 public:
   /// hv = H v for every task, exact: the derivative along v of `gradient` at the same point and batch.
   /// tape: as `gradient` left it, read only. scratch: as much as the tape, overwritten.
-  /// dx_dot (or null): the derivative along v of the gradient by the inputs.
+  /// dx_dot (or null): the derivative along v of the gradient by the inputs (see GradientOut::dx).
   virtual void hvp(Point<T>, const Batch<T>&, const T* tape, const Direction<T>&, T* scratch, T* hv,
                    std::ptrdiff_t hv_stride, T* dx_dot, std::ptrdiff_t dx_dot_stride) const = 0;
 };

@@ -22,17 +22,19 @@ HWY_BEFORE_NAMESPACE();
 namespace maml {
 namespace HWY_NAMESPACE {
 
+/// Parameter slices a layer may have.
+constexpr std::size_t max_parameter_slices = 4;
+
 /// One task's part of a call of a layer.
 template <class Pass> struct Frame {
   using Ref = typename Pass::Ref;
   using Scalar = typename Pass::Scalar;
-  static constexpr std::size_t max_parameters = 4;
 
   std::size_t rows, support_rows;
   int step;
   bool evaluating;
   Ref x, y, cache, dy, dx;
-  std::array<Ref, max_parameters> parameter, d_parameter;
+  std::array<Ref, max_parameter_slices> parameter, d_parameter;
   const Scalar* state;
   Scalar* state_delta;
 
@@ -42,7 +44,10 @@ template <class Pass> struct Frame {
 
 template <class Derived> class VectorLayer : public Layer {
 public:
-  using Layer::Layer;
+  explicit VectorLayer(LayerInfo description) : Layer(std::move(description)) {
+    require(info().parameters.size() <= max_parameter_slices, info().kind, "has ", info().parameters.size(),
+            " parameter slices, at most ", max_parameter_slices, " are possible");
+  }
   std::size_t cache_size(std::size_t) const override { return 0; }
 
   void forward(const LayerCall<Value<float>>& c) const override { each_task<true>(c); }

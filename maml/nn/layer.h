@@ -70,7 +70,9 @@ template <class P> struct LayerCall {
   Strided<P> x, y, cache;        ///< forward reads x and writes y and cache; backward reads all three
   Strided<P> parameters;         ///< the layer's part of theta
   std::uint32_t active = ~0u;    ///< bit i: parameter slice i has a tangent that may differ from zero
-  Strided<P> dy, dx;             ///< backward reads dy and writes dx (null: not wanted)
+  /// Backward reads dy and writes dx (null: not wanted). What a pass has written it may read back only to add to it: in
+  /// the tangent pass values are the tape's.
+  Strided<P> dy, dx;
   Strided<P> d_parameters;       ///< backward overwrites it
   const Scalar* state = nullptr;
   Scalar* state_delta = nullptr;  ///< forward adds to it (null: not wanted)
@@ -112,7 +114,8 @@ using MakeLayer = LayerPtr (*)(const LayerText&, const Shape& input);
 
 /// The kinds of layer: the built-in list (layers.cpp) and those added by `add_layer`.
 std::vector<std::string> layer_kinds();
-/// Adds a kind of one's own; before models that use it are made. Throws Error where the kind exists.
+/// Adds a kind of one's own; before models that use it are made, and not while other threads make models. Throws Error
+/// where the kind exists.
 void add_layer(const std::string& kind, MakeLayer);
 /// Parses the text, looks up its kind and makes the layer.
 LayerPtr make_layer(const std::string& text, const Shape& input);

@@ -53,7 +53,7 @@ private:
   static LayerInfo describe(const LayerText& text, const Shape& input) {
     const std::size_t out = text.size(0, "number of outputs"), in = input.size();
     require(input.extents.size() == 1, "linear", "wants a vector, but its input is ", to_string(input),
-            " (put \"flatten\" or \"global_mean\" before it)");
+            " (put \"flatten\" before it)");
     LayerInfo info{"linear", "linear", input, Shape{{out}}};
     info.parameters.push_back({"weight",
                                checked_size("linear", {in, out}),

@@ -14,7 +14,8 @@ Products products(const Model& model, std::size_t first, std::size_t last, const
                   bool input_gradient) {
   Products sum;
   std::size_t slice = 0;
-  bool live = false;  // whether what comes in has a tangent
+  bool live = false;      // whether what comes in has a tangent
+  bool is_first = true;   // whether the inputs are the stretch's own
   for (std::size_t i = 0; i < last; ++i) {
     const auto& info = model.layer(i).info();
     const std::size_t slices = info.parameters.size();
@@ -24,7 +25,9 @@ Products products(const Model& model, std::size_t first, std::size_t last, const
     slice += slices;
     if (i < first) continue;
     const double one = info.products_per_row;
-    const bool has_dx = input_gradient || i > first;
+    if (info.is_view) continue;
+    const bool has_dx = input_gradient || !is_first;
+    is_first = false;
     sum.forward += one;
     sum.backward += one * (1 + has_dx);
     sum.hvp += one * (live + weight_adapted);           // outputs

@@ -18,7 +18,8 @@ struct Draw {
   std::uint32_t first = 0;
 };
 
-/// A group of tasks that can be drawn again and again, without allocation.
+/// A group of tasks that can be drawn again and again, without allocation. It outlives its domain if need be, but not
+/// what the domain borrows.
 template <class T> class TaskGroup : public Task<T> {
 public:
   virtual void draw(const Draw&) = 0;
@@ -34,9 +35,6 @@ struct EpisodeOptions {
   int inner_steps = 1;
   /// Query batches begin with the support rows (batch norm in mode `support`).
   bool couple_query = false;
-
-  std::size_t support_rows() const { return inner_batch ? inner_batch : ways * shots; }
-  std::size_t query_rows() const { return ways * query_shots + (couple_query ? ways * shots : 0); }
 };
 
 /// A source of tasks. Immutable; may be used by many threads at once.
@@ -46,8 +44,6 @@ public:
   virtual Shape input() const = 0;
   /// Values (or one class number) the loss compares a row with.
   virtual std::size_t targets() const = 0;
-  /// `mse`, `accuracy` or `return`: what the metric is called.
-  virtual std::string metric() const = 0;
   virtual std::unique_ptr<TaskGroup<float>> group_f32(std::size_t tasks, const EpisodeOptions&) const = 0;
   virtual std::unique_ptr<TaskGroup<double>> group_f64(std::size_t tasks, const EpisodeOptions&) const = 0;
 

@@ -224,7 +224,6 @@ public:
   }
   Shape input() const override { return Shape{{dimensions}}; }
   std::size_t targets() const override { return dimensions; }
-  std::string metric() const override { return "loss"; }
   std::unique_ptr<TaskGroup<float>> group_f32(std::size_t tasks, const EpisodeOptions& options) const override {
     return std::make_unique<NavigationGroup<float>>(options_, tasks, options);
   }

@@ -69,7 +69,6 @@ public:
   explicit Sinusoid(const SinusoidOptions& options) : options_(options) {}
   Shape input() const override { return Shape{{options_.oracle ? 3u : 1u}}; }
   std::size_t targets() const override { return 1; }
-  std::string metric() const override { return "mse"; }
   std::unique_ptr<TaskGroup<float>> group_f32(std::size_t tasks, const EpisodeOptions& options) const override {
     return std::make_unique<SinusoidGroup<float>>(tasks, options, options_.oracle);
   }

@@ -26,7 +26,7 @@ double meta_iteration_flops(const Experiment& experiment) {
   work.second_order = traits.second_order;
   work.mask = loop.layout().mask();
   work.front_layers = shape.fixed_support && work.inner_steps > 0 ? loop.front_layers() : 0;
-  work.query_gradients = traits.inner_minibatches ? 0 : 1;
+  work.query_gradients = traits.differentiates ? 1 : 0;
   for (int k = 0; k < work.inner_steps && !options.inner.step_weights.empty(); ++k)
     work.query_gradients += options.inner.step_weights[static_cast<std::size_t>(k)] != 0;
   return meta_gradient_flops(model, work) * static_cast<double>(options.data.tasks * options.outer.accumulate);

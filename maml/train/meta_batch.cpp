@@ -162,11 +162,12 @@ private:
 };
 
 template <class T> MetaBatch<T>::MetaBatch(const Model& model, const Domain& domain, const MetaBatchOptions& options) {
-  require(options.tasks >= 1 && options.group >= 1 && options.threads >= 1, "MetaBatch",
-          "tasks, group and threads must be at least 1");
+  require(options.tasks >= 1 && options.group >= 1 && options.threads >= 0, "MetaBatch",
+          "tasks and group must be at least 1, threads at least 0");
   const std::size_t groups = (options.tasks + options.group - 1) / options.group;
+  const int threads = options.threads > 0 ? options.threads : available_threads();
   MetaBatchOptions fitting = options;
-  for (fitting.threads = static_cast<int>(std::min<std::size_t>(options.threads, groups)); !impl_; --fitting.threads) {
+  for (fitting.threads = static_cast<int>(std::min<std::size_t>(threads, groups)); !impl_; --fitting.threads) {
     try {
       impl_ = std::make_unique<Impl>(model, domain, fitting);
     } catch (const Error&) {

@@ -19,7 +19,7 @@ struct MetaBatchOptions {
   std::size_t ways = 1, shots = 10, query_shots = 10;
   std::size_t tasks = 25;  ///< tasks a gradient is the mean of
   std::size_t group = 1;   ///< tasks one worker adapts at once
-  int threads = 1;
+  int threads = 0;         ///< 0: all processors
   std::uint64_t seed = 0;
   std::size_t budget = std::size_t{384} << 20;  ///< bytes that all workers may hold together
 };

@@ -44,7 +44,7 @@ void check_inner(const InnerOptions& inner, const AlgorithmTraits& traits, const
           "number learns one rate, but inner.alpha is a table (learn layer, or give one number)");
   one_of("inner.rule", inner.rule, {"sgd", "momentum"});
   share("inner.momentum", inner.momentum);
-  const bool differentiates = traits.adapts && !traits.inner_minibatches;
+  const bool differentiates = traits.adapts && traits.differentiates;
   require(differentiates || inner.learned.empty() || inner.learned == "no", "inner.learned", "is '", inner.learned,
           "', but ", algorithm, " has no gradient by the rates (set it to no)");
   require(differentiates || inner.step_weights.empty(), "inner.step_weights", "mean nothing to ", algorithm,
