@@ -108,21 +108,28 @@ std::string results_page(const ReproduceOptions& options, const std::vector<Repr
     std::vector<const ReproducedPreset*> columns;
     for (const auto& preset : presets)
       if (preset.name.compare(0, base.size(), base) == 0) columns.push_back(&preset);
-    const bool has_published = !columns.empty() && !columns.front()->options.about.published.empty();
-    for (const auto* column : columns) page << " " << column->options.outer.algorithm << " |";
-    page << (has_published ? " the paper's MAML |" : "") << "\n|---:|";
-    for (std::size_t i = 0; i < columns.size() + has_published; ++i) page << "---:|";
-    page << "\n";
+    std::string rule = "\n|---:|";
     std::vector<std::vector<SpreadStep>> spreads;
-    for (const auto* column : columns) spreads.push_back(spread_of(column->evaluations));
+    for (const auto* column : columns) {
+      spreads.push_back(spread_of(column->evaluations));
+      const bool has_published = !column->options.about.published.empty();
+      page << " " << column->options.outer.algorithm << (has_published ? " | published |" : " |");
+      rule += has_published ? "---:|---:|" : "---:|";
+    }
+    page << rule << "\n";
     for (std::size_t k = 0; !spreads.empty() && k < spreads.front().size(); ++k) {
       page << "| " << spreads.front()[k].step << " |";
-      for (const auto& spread : spreads)
-        page << " " << number(spread[k].mean) << " ± " << number(spread[k].deviation) << " |";
-      if (has_published) page << " " << published_text(columns.front()->options, spreads.front()[k].step) << " |";
+      for (std::size_t c = 0; c < columns.size(); ++c) {
+        const Options& of = columns[c]->options;
+        page << " " << number(spreads[c][k].mean) << " ± " << number(spreads[c][k].deviation) << " |";
+        if (!of.about.published.empty()) page << " " << published_text(of, spreads[c][k].step) << " |";
+      }
       page << "\n";
     }
   }
+  page << "\nThe oracle is given amplitude and phase: its error at step 0 is the level to reach. It has nothing to "
+          "adapt to,\n"
+          "and steps at this alpha, with those larger inputs, take it away from there.\n";
   const Options& first = presets.front().options;
   page << "\n![Adaptation to a new wave](figures/sinusoid.png)\n\n"
        << "One wave, as in the paper's figure 2: MAML and pretrained, from 5 and from 10 support points.\n\n"
