@@ -74,6 +74,7 @@ std::vector<std::string> runs_in(const std::string& folder) {
   if (runs.empty()) (void)RunFolder::open(folder);  // says what is wrong with it
   std::sort(runs.begin(), runs.end());
   std::vector<std::string> paths;
+  paths.reserve(runs.size());
   for (auto& run : runs) paths.push_back(std::move(run.second));
   return paths;
 }

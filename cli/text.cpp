@@ -63,7 +63,7 @@ std::string percent(double share) {
 
 std::string duration(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0 || seconds > 1e8) return "-:--";
-  const auto whole = static_cast<long>(seconds + 0.5);
+  const auto whole = std::lround(seconds);
   const std::string minutes_on = ":" + two_digits(whole % 60);
   if (whole < 3600) return std::to_string(whole / 60) + minutes_on;
   return std::to_string(whole / 3600) + ":" + two_digits(whole / 60 % 60) + minutes_on;

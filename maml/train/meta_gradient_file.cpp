@@ -131,7 +131,7 @@ InnerOptions inner_options(const Options& options, const Model& model, const Alg
   require(inner.step_weights.empty() || inner.step_weights.size() == wanted, "inner.step_weights", "has ",
           inner.step_weights.size(), " weights, but ", inner.steps, " steps want ", wanted);
   if (inner.learned.empty()) inner.learned = row.traits.learns_element_rates ? "element" : "no";
-  require(inner.learned == "no" || (row.traits.adapts && !row.traits.inner_minibatches), "inner.learned", "is '",
+  require(inner.learned == "no" || (row.traits.adapts && row.traits.differentiates), "inner.learned", "is '",
           inner.learned, "', but ", row.name, " has no gradient by the rates (set it to no)");
   if (inner.adapt.empty()) {
     const std::string& last = model.slices().back().name;
@@ -219,6 +219,7 @@ private:
     if (layout_.sharing() == RateSharing::element) return put_parameters(file, prefix + "alpha.", rates);
     for (const auto& [name, slice] : shared_rates()) {
       std::vector<double> values;
+      values.reserve(static_cast<std::size_t>(layout_.steps()));
       for (int set = 0; set < layout_.steps(); ++set) values.push_back(rates[layout_.range(set, slice).first]);
       put(file, prefix + name, {values.size()}, values);
     }

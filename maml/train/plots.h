@@ -12,7 +12,7 @@
 namespace maml {
 
 struct PlotOptions {
-  std::string baseline = "";  ///< folder of a run to show beside; empty: a sibling that fits
+  std::string baseline = {};  ///< folder of a run to show beside; empty: a sibling that fits
   std::size_t tasks = 600;    ///< test tasks of the error against inner steps
   int threads = 0;            ///< 0: all processors; pictures do not depend on it
 };
