@@ -23,7 +23,7 @@ bool is_path(const std::string& name) {
 }
 
 bool is_preset(const std::string& name) {
-  const auto presets = list_presets(preset_search());
+  const auto presets = list_presets();
   return std::any_of(presets.begin(), presets.end(), [&](const PresetInfo& preset) { return preset.name == name; });
 }
 
@@ -37,21 +37,12 @@ std::uint64_t parse_number(const std::string& text, const std::string& whole) {
 
 }  // namespace
 
-std::vector<std::string> preset_search() {
-  auto folders = preset_folders();
-  const char* chosen = std::getenv("MAML_PRESETS");
-#ifdef MAML_PRESETS_SOURCE
-  if (chosen == nullptr || *chosen == '\0') folders.emplace_back(MAML_PRESETS_SOURCE);
-#endif
-  return folders;
-}
-
 Options named_options(const std::string& name) {
   std::error_code unreadable;
   const bool is_folder = fs::is_directory(name, unreadable);
   if (is_folder && (is_run_folder(name) || is_path(name))) return RunFolder::open(runs_in(name).front()).options();
   if (is_path(name) || (fs::is_regular_file(name, unreadable) && !is_preset(name))) return load_options(name);
-  return preset(name, preset_search());
+  return preset(name);
 }
 
 std::string short_name(const std::string& name) {

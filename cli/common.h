@@ -8,9 +8,6 @@
 
 namespace maml::cli {
 
-/// The folders of presets of this build and this installation.
-std::vector<std::string> preset_search();
-
 /// The options that a person means: a TOML file, the folder of a run, or else the name of a preset.
 Options named_options(const std::string& name);
 /// A short name for them: the preset's, or the file's or folder's own.

@@ -13,7 +13,7 @@ namespace maml::cli {
 namespace {
 
 int run() {
-  const auto folders = preset_search();
+  const auto folders = preset_folders();
   const auto presets = list_presets(folders);
   require(!presets.empty(), "presets", "none were found in ", join(folders), " (set MAML_PRESETS to their folder)");
   Table table({"preset", "what it is", "published (step: value)"});

@@ -32,7 +32,6 @@ int run(const Arguments& a) {
   options.out = a.out;
   options.runs = a.runs;
   options.threads = a.threads;
-  options.preset_folders = preset_search();
   if (a.seeds != "0..4") options.command += " --seeds " + a.seeds;
   if (a.quick) options.command += " --quick";
 

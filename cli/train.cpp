@@ -43,6 +43,7 @@ std::vector<Planned> new_runs(const Arguments& a, std::string& folder, FreshFold
   if (!a.init.empty()) options.train.init = a.init;
   if (a.seed) options.train.seed = *a.seed;
   options = resolved(options);
+  require_trainable(options);
   folder = !a.out.empty() ? a.out : free_run_folder("runs/" + short_name(a.what), a.overwrite);
 
   std::vector<Planned> runs;

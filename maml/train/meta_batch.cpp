@@ -48,9 +48,9 @@ public:
     adaptation.second_order = row_.traits.second_order || loop_.learns_rates() || !weights_.empty();
     const std::size_t workers = static_cast<std::size_t>(workers_.count());
     const std::size_t own = sum_.bytes() + workers * group_ * (2 * parameters_ + rates_) * sizeof(T) + result_bytes();
-    require(own < options.budget, "memory", "the gradients of a meta-batch take ", own >> 20,
-            " MiB, more than the budget of ", options.budget >> 20,
-            " MiB (raise train.memory_mib, or use fewer threads or a smaller train.group)");
+    require(own < options.budget, "memory", "the gradients of a meta-batch take ", own,
+            " bytes, more than the budget of ", options.budget,
+            " (raise train.memory_mib, or use fewer threads or a smaller train.group)");
     adaptation.budget = (options.budget - own) / workers;
     bytes_ = own;
     for (std::size_t i = 0; i < workers; ++i) {

@@ -26,7 +26,7 @@ std::size_t task_count(const ReproduceOptions& options) {
 }
 
 Options run_options(const ReproduceOptions& options, const std::string& name, std::uint64_t seed) {
-  Options result = preset(name, options.preset_folders);
+  Options result = preset(name);
   result.train.seed = seed;
   result.train.threads = options.threads;
   if (options.quick) {

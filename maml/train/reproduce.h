@@ -16,7 +16,6 @@ struct ReproduceOptions {
   std::string runs = "runs/reproduce";  ///< keeps the runs; what is there is not trained again
   int threads = 0;
   std::string command = "maml reproduce sinusoid";  ///< as it is named in results.md
-  std::vector<std::string> preset_folders = maml::preset_folders();
 };
 
 /// One preset over all seeds, on tasks that nothing was chosen by.

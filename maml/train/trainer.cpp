@@ -117,9 +117,6 @@ private:
 
   /// Where the run stands: at its last checkpoint, or at the beginning.
   Checkpoint start() {
-    const std::string config = to_toml(options_);
-    if (!std::filesystem::exists(folder_.config()) || read_text_file(folder_.config()) != config)
-      write_atomically(folder_.config(), config, "config");
     resumes_ = std::filesystem::exists(folder_.checkpoint());
     Checkpoint checkpoint;
     if (resumes_) {
@@ -128,6 +125,10 @@ private:
     } else {
       checkpoint.weights = experiment_.initial();
     }
+    // Only now: a checkpoint of other options is refused with its config untouched.
+    const std::string config = to_toml(options_);
+    if (!std::filesystem::exists(folder_.config()) || read_text_file(folder_.config()) != config)
+      write_atomically(folder_.config(), config, "config");
     const std::string here = isa_name(active_isa());
     if (resumes_ && checkpoint.isa != here)
       notice("the checkpoint was computed with " + checkpoint.isa + ", this machine uses " + here +
@@ -298,6 +299,12 @@ private:
 };
 
 }  // namespace
+
+void require_trainable(const Options& options) {
+  const Experiment experiment(options);
+  MetaBatch<float>(*experiment.model, *experiment.domain,
+                   meta_batch_options(experiment, experiment.threads(), experiment.options.train.memory_mib << 20));
+}
 
 TrainSummary train(const Options& options, const RunFolder& folder, const Callbacks& callbacks) {
   return Run(options, folder, callbacks)();

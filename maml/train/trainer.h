@@ -40,6 +40,10 @@ struct TrainSummary {
   Weights weights;                              ///< those
 };
 
+/// Throws Error where these options cannot be trained: values, model, data and memory. To be asked before a folder is
+/// made, or an old run overwritten.
+void require_trainable(const Options&);
+
 /// Meta-trains in a run folder. Where it holds a checkpoint, goes on from there as if never stopped: checkpoint, best,
 /// metrics and evaluation end up with the same bytes. On an instruction set other than the checkpoint's it goes on with
 /// a notice, and record.txt says so. Throws Error where loss or gradient cease to be finite (the last checkpoint

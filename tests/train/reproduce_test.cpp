@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+
 #include <filesystem>
 
 #include "maml/base/error.h"
@@ -28,6 +30,12 @@ void put_presets(const std::string& folder) {
                     "\n[train]\niterations = 40\nvalidation_tasks = 4\n[eval]\ntasks = 4\nsteps = 2\n");
 }
 
+/// While it lives, presets come from this folder alone.
+struct PresetsFrom {
+  explicit PresetsFrom(const std::string& folder) { ::setenv("MAML_PRESETS", folder.c_str(), 1); }
+  ~PresetsFrom() { ::unsetenv("MAML_PRESETS"); }
+};
+
 }  // namespace
 
 TEST_CASE("reproduce: nine presets over seeds, a page and figures; what is there is not trained again") {
@@ -43,7 +51,7 @@ TEST_CASE("reproduce: nine presets over seeds, a page and figures; what is there
   options.out = scratch.file("docs");
   options.runs = scratch.file("runs");
   options.threads = 1;
-  options.preset_folders = {scratch.file("presets")};
+  const PresetsFrom presets(scratch.file("presets"));
 
   int trained = 0, asked = 0;
   Callbacks callbacks;
