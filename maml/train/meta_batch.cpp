@@ -72,16 +72,16 @@ public:
     workers_.each(items_, [&](int worker, std::size_t item) {
       Hand& hand = hands_[static_cast<std::size_t>(worker)];
       const std::size_t first = run(hand, theta, iteration, item);
-      for (std::size_t i = item * group_ - first; i < group_; ++i) {
+      for (std::size_t i = item * group_ - first; i < group_; ++i) {  // the others belong to another worker
+        result_.losses[first + i] = hand.out.losses[i];
+        before_[first + i] = hand.out.before[i];
+        after_[first + i] = hand.out.after[i];
         T* row = sum_.row();
         T* next = std::copy_n(hand.out.gradient.data() + i * parameters_, parameters_, row);
         next = std::copy_n(hand.out.d_rates.data() + i * rates_, rates_, next);
         std::copy_n(hand.adaptation->state_delta() + i * state_.size(), state_.size(), next);
         sum_.add(first + i, row);
       }
-      std::copy_n(hand.out.losses.data(), group_, result_.losses.data() + first);
-      std::copy_n(hand.out.before.data(), group_, before_.data() + first);
-      std::copy_n(hand.out.after.data(), group_, after_.data() + first);
     });
     const T share = T(1) / static_cast<T>(options_.tasks);
     const T* from = sum_.sum();
