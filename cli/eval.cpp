@@ -48,9 +48,8 @@ int run(const Arguments& a) {
     const LoadedRun loaded = load_run(path);
     options = loaded.experiment.options;
     evaluations.push_back(evaluate(loaded.experiment, loaded.weights, evaluation_options(a, *options)));
-    // eval.json speaks of the run as it was trained, whatever the number of tasks and steps.
-    const bool is_own =
-        a.split == "test" && !a.shots && !a.alpha && a.seed.value_or(options->eval.seed) == options->eval.seed;
+    // eval.json holds the evaluation that the run's own options ask for.
+    const bool is_own = a.split == "test" && !a.shots && !a.alpha && !a.tasks && !a.steps && !a.seed;
     if (is_own) write_atomically(loaded.folder.evaluation(), to_json(evaluations.back()), "eval");
   }
   if (a.json) {
@@ -63,13 +62,14 @@ int run(const Arguments& a) {
             << used.split << " tasks, " << (used.shots ? used.shots : options->data.shots) << " shots, "
             << (evaluations.size() > 1 ? std::to_string(evaluations.size()) + " seeds, " : "") << isa_name(active_isa())
             << "\n\n";
-  const std::vector<Published> published = a.shots || a.alpha ? std::vector<Published>{} : options->about.published;
+  // Published values are those of the run's own shots and rate.
+  const AboutOptions about = a.shots || a.alpha ? AboutOptions{} : options->about;
   if (evaluations.size() == 1)
-    print_evaluation(evaluations.front(), published);
+    print_evaluation(evaluations.front(), about);
   else
-    print_spread(evaluations, published);
-  if (!published.empty() && !options->about.source.empty())
-    std::cout << "  published: " << options->about.source << "\n";
+    print_spread(evaluations, about);
+  if (!about.published.empty() && !about.source.empty())
+    std::cout << "  " << about.published_as << ": " << about.source << "\n";
   return 0;
 }
 

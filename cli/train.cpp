@@ -45,6 +45,8 @@ std::vector<Planned> new_runs(const Arguments& a, std::string& folder, FreshFold
   options = resolved(options);
   require_trainable(options);
   folder = !a.out.empty() ? a.out : free_run_folder("runs/" + short_name(a.what), a.overwrite);
+  require(!a.overwrite || options.train.init.rfind(folder + "/", 0) != 0, "--init",
+          "names a checkpoint of the run that --overwrite replaces (choose another --out)");
 
   std::vector<Planned> runs;
   const auto add = [&](const std::string& path) {
@@ -71,10 +73,7 @@ void require_same_experiment(const std::string& path, const Options& before, con
   visit(before, [&](const char*, const auto& field, const char*) { old_values.push_back(toml_text(field)); });
   std::size_t i = 0;
   visit(now, [&](const std::string& key, const auto& field, const char*) {
-    const std::string table = key.substr(0, key.find('.'));
-    const bool counts =
-        (table != "train" && table != "eval" && table != "about") || key == "train.seed" || key == "train.iterations";
-    if (toml_text(field) != old_values[i++] && counts)
+    if (toml_text(field) != old_values[i++] && fixes_results(key, now))
       fail(path, "a resumed run keeps its ", key, " = ", old_values[i - 1], " (for ", toml_text(field),
            " begin a new run, perhaps with --init ", path, "/checkpoint.safetensors)");
   });

@@ -44,19 +44,20 @@ Json run_json(const TrainedRun& run) {
 
 }  // namespace
 
-void print_evaluation(const EvaluationSummary& evaluation, const std::vector<Published>& published) {
-  Table table({"step", evaluation.metric, "+-95 %", published.empty() ? "" : "published"});
+void print_evaluation(const EvaluationSummary& evaluation, const AboutOptions& about) {
+  Table table({"step", evaluation.metric, "+-95 %", about.published.empty() ? "" : about.published_as});
   for (const auto& step : evaluation.steps)
     table.add({std::to_string(step.step), table_number(step.mean), table_number(step.ci95),
-               published_at(published, step.step)});
+               published_at(about.published, step.step)});
   table.print(std::cout);
 }
 
-void print_spread(const std::vector<EvaluationSummary>& evaluations, const std::vector<Published>& published) {
-  Table table({"step", evaluations.front().metric, "std over seeds", published.empty() ? "" : "published"});
+void print_spread(const std::vector<EvaluationSummary>& evaluations, const AboutOptions& about) {
+  Table table(
+      {"step", evaluations.front().metric, "std over seeds", about.published.empty() ? "" : about.published_as});
   for (const auto& step : spread_of(evaluations))
     table.add({std::to_string(step.step), table_number(step.mean), table_number(step.deviation),
-               published_at(published, step.step)});
+               published_at(about.published, step.step)});
   table.print(std::cout);
 }
 
@@ -81,10 +82,11 @@ void print_results(const std::vector<TrainedRun>& runs, const std::string& folde
   std::cout << "\nOn " << with_commas(evaluations.front().tasks) << " test tasks, after so many inner steps"
             << (evaluations.size() > 1 ? ", over " + std::to_string(evaluations.size()) + " seeds" : "") << ":\n";
   if (evaluations.size() == 1)
-    print_evaluation(evaluations.front(), about.published);
+    print_evaluation(evaluations.front(), about);
   else
-    print_spread(evaluations, about.published);
-  if (!about.published.empty() && !about.source.empty()) std::cout << "  published: " << about.source << "\n";
+    print_spread(evaluations, about);
+  if (!about.published.empty() && !about.source.empty())
+    std::cout << "  " << about.published_as << ": " << about.source << "\n";
   const auto longer = 2 * std::max<std::int64_t>(runs.front().options.train.iterations, 1);
   Table next({"Next:", ""});
   next.add({"  maml plot " + folder, "pictures of it"});

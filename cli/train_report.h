@@ -16,9 +16,9 @@ struct TrainedRun {
 };
 
 /// The table of an evaluation, beside published values where there are any.
-void print_evaluation(const EvaluationSummary&, const std::vector<Published>&);
+void print_evaluation(const EvaluationSummary&, const AboutOptions&);
 /// The table of several: mean and spread (standard deviation) over the runs.
-void print_spread(const std::vector<EvaluationSummary>&, const std::vector<Published>&);
+void print_spread(const std::vector<EvaluationSummary>&, const AboutOptions&);
 
 /// What came of runs and what one may do next; folder: what the user named, or the one run's own.
 void print_results(const std::vector<TrainedRun>&, const std::string& folder);

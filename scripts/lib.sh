@@ -31,6 +31,13 @@ must_build() { build "$@" || { failed=$((failed + 1)); return 1; }; }
 isas() { "$1" --isas | sed -n 's/ yes$//p'; }
 lacking() { "$1" --isas | sed -n 's/ no$//p'; }
 
+# active_isa: the instruction set that the program chooses here, once it is built.
+active_isa() {
+  local tests=build/release/maml_tests
+  [ -n "${MAML_ISA:-}" ] || [ ! -x "$tests" ] || { isas "$tests" | tail -n 1; return; }
+  echo "${MAML_ISA:-the best instruction set}"
+}
+
 show() { sed 's/^/    /' "$1" | tail -n "${2:-60}"; }
 
 # unit_tests TITLE BINARY [doctest flags]: counts doctest's cases; a crash or a time-out counts as one more failure.
@@ -69,7 +76,7 @@ check() {
     MAML=$ROOT/build/release/maml BUILD=$ROOT/build/release TMP=$scratch/tmp \
       timeout --foreground -k 10 "${TEST_TIMEOUT:-900}" "$@"; exit $? ) >"$log" 2>&1 </dev/null || status=$?
   case $status in
-    0) passed=$((passed + 1)); echo "PASS  $name ($((SECONDS - start)) s)" ;;
+    0) passed=$((passed + 1)); echo "PASS  $name on $(active_isa) ($((SECONDS - start)) s)" ;;
     77) skipped=$((skipped + 1)); echo "SKIPPED $name: $(tail -n 1 "$log")" ;;
     *) failed=$((failed + 1)); echo "FAIL  $name (exit status $status)"; show "$log" 100 ;;
   esac

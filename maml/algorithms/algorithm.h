@@ -52,7 +52,8 @@ struct Algorithm {
   void (*f32)(Adaptation<float>&, Task<float>&, const AlgorithmInput<float>&, MetaGradient<float>&);
   void (*f64)(Adaptation<double>&, Task<double>&, const AlgorithmInput<double>&, MetaGradient<double>&);
 
-  void operator()(Adaptation<float>& a, Task<float>& t, const AlgorithmInput<float>& in, MetaGradient<float>& out) const {
+  void operator()(Adaptation<float>& a, Task<float>& t, const AlgorithmInput<float>& in,
+                  MetaGradient<float>& out) const {
     f32(a, t, in, out);
   }
   void operator()(Adaptation<double>& a, Task<double>& t, const AlgorithmInput<double>& in,

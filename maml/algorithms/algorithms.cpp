@@ -27,8 +27,8 @@ const Algorithm& algorithm(std::string_view name) {
     if (row.name == name) return row;
     names.emplace_back(row.name);
   }
-  fail("outer.algorithm", "unknown algorithm '", name, "'", did_you_mean(std::string(name), names), " (known: ",
-       join(names), ")");
+  fail("outer.algorithm", "unknown algorithm '", name, "'", did_you_mean(std::string(name), names),
+       " (known: ", join(names), ")");
 }
 
 }  // namespace maml

@@ -7,8 +7,8 @@
 
 namespace maml {
 
-/// The meta-gradient of sum_k w_k L_query(theta_k) through the unrolled adaptation (docs/mathematics.md), exact or first
-/// order. Rows that differ in what is adapted or learned share it.
+/// The meta-gradient of sum_k w_k L_query(theta_k) through the unrolled adaptation (docs/mathematics.md), exact or
+/// first order. Rows that differ in what is adapted or learned share it.
 template <class T, Order order>
 void unrolled_gradient(Adaptation<T>& adaptation, Task<T>& task, const AlgorithmInput<T>& in, MetaGradient<T>& out) {
   const int steps = adaptation.steps();

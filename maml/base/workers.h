@@ -25,7 +25,8 @@ public:
   /// when all are done. No allocation. An exception of a body is thrown here, the one of the lowest item first;
   /// items not yet begun are then left out.
   template <class Body> void each(std::size_t items, Body&& body) {
-    run(items, [](void* context, int worker, std::size_t item) { (*static_cast<Body*>(context))(worker, item); },
+    run(
+        items, [](void* context, int worker, std::size_t item) { (*static_cast<Body*>(context))(worker, item); },
         const_cast<void*>(static_cast<const void*>(&body)));
   }
 

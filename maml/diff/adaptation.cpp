@@ -13,8 +13,12 @@ namespace maml {
 
 namespace {
 
-constexpr std::size_t round_up(std::size_t n) { return (n + 15) / 16 * 16; }
-std::ptrdiff_t s(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
+constexpr std::size_t round_up(std::size_t n) {
+  return (n + 15) / 16 * 16;
+}
+std::ptrdiff_t s(std::size_t n) {
+  return static_cast<std::ptrdiff_t>(n);
+}
 
 /// Hands out parts of one array, or only counts where there is none yet.
 template <class T> class Carver {
@@ -44,8 +48,8 @@ public:
     require(options.tasks >= 1, "adaptation", "a group needs at least one task");
     require(parts.rates->parameters() == all_, "adaptation", "the rates are for ", parts.rates->parameters(),
             " parameters, but there are ", all_);
-    require(parts.query->parameters() == head_, "adaptation", "support and query objective differ in parameters: ",
-            head_, " and ", parts.query->parameters());
+    require(parts.query->parameters() == head_, "adaptation",
+            "support and query objective differ in parameters: ", head_, " and ", parts.query->parameters());
     while (first_slice_ < parts.rates->slices().size() &&
            parts.rates->slices()[first_slice_].offset < front_parameters_)
       ++first_slice_;
@@ -93,7 +97,8 @@ public:
 
   Point<T> theta(int k) {
     assert(k >= 0 && k <= steps());
-    if (k > 0 && k < steps() && k % plan_.stride != 0 && k / plan_.stride != stretch_) recompute_stretch(k / plan_.stride);
+    if (k > 0 && k < steps() && k % plan_.stride != 0 && k / plan_.stride != stretch_)
+      recompute_stretch(k / plan_.stride);
     return point(k);
   }
 
@@ -116,8 +121,8 @@ public:
     }
     parts_.query->gradient(at, batch, work_tape_, out);
     if (parts_.front)
-      parts_.front->backward(front_point(), query_inputs_, query_front_tape_, d_query_features_, out.dx_stride, gradient,
-                             s(all_));
+      parts_.front->backward(front_point(), query_inputs_, query_front_tape_, d_query_features_, out.dx_stride,
+                             gradient, s(all_));
   }
 
   void vjp(T* v, const Inject<T>& inject, T* d_rates, Order order) {
@@ -128,6 +133,10 @@ public:
     if (d_rates) std::fill_n(d_rates, tasks() * rates.size(), T(0));
     for (int k = steps() - 1; k >= 0; --k) {
       const Point<T> at = theta(k);
+      if (order == Order::first && !d_rates) {  // no rule lets v past its own gradient change
+        if (inject) inject(k, at, v);
+        continue;
+      }
       const Batch<T>& batch = batches_[static_cast<std::size_t>(k)];
       const auto [tape, g] = tape_of(k);
       for (std::size_t i = 0; i < tasks(); ++i) {
@@ -207,9 +216,12 @@ private:
   T* theta_slot_of(int k) const {
     const int kept = steps() > 0 ? (steps() - 1) / plan_.stride : 0;
     int slot;
-    if (k == steps()) slot = kept;
-    else if (k % plan_.stride == 0) slot = k / plan_.stride - 1;
-    else slot = kept + k % plan_.stride;
+    if (k == steps())
+      slot = kept;
+    else if (k % plan_.stride == 0)
+      slot = k / plan_.stride - 1;
+    else
+      slot = kept + k % plan_.stride;
     return thetas_ + static_cast<std::size_t>(slot) * theta_slot();
   }
   Point<T> point(int k) const {
@@ -331,7 +343,8 @@ private:
   }
   void require_second_order(const char* what) const {
     const std::string where = std::string("Adaptation::") + what;
-    require(second_ != nullptr, where, "the support objective has no Hessian-vector product, which second-order rows "
+    require(second_ != nullptr, where,
+            "the support objective has no Hessian-vector product, which second-order rows "
             "need (use fomaml or reptile, or derive it from Objective)");
     require(options_.second_order, where, "was not announced (set AdaptationOptions::second_order)");
   }
@@ -347,8 +360,7 @@ private:
     *losses_ = nullptr, *state_delta_ = nullptr, *zero_state_ = nullptr, *scratch_ = nullptr, *u_ = nullptr,
     *hv_ = nullptr, *state_adjoint_ = nullptr, *d_alpha_ = nullptr, *support_front_tape_ = nullptr,
     *query_front_tape_ = nullptr, *support_features_ = nullptr, *query_features_ = nullptr, *d_features_ = nullptr,
-    *dx_dot_ = nullptr, *d_query_features_ = nullptr, *front_gradient_ = nullptr, *thetas_ = nullptr,
-    *tapes_ = nullptr;
+    *dx_dot_ = nullptr, *d_query_features_ = nullptr, *front_gradient_ = nullptr, *thetas_ = nullptr, *tapes_ = nullptr;
 
   // The run at hand.
   bool has_rates_ = false;
@@ -364,25 +376,51 @@ template <class T>
 Adaptation<T>::Adaptation(const AdaptationParts<T>& parts, const AdaptationOptions& options)
     : impl_(std::make_unique<Impl>(parts, options)) {}
 template <class T> Adaptation<T>::~Adaptation() = default;
-template <class T> std::size_t Adaptation<T>::parameters() const { return impl_->parameters(); }
-template <class T> std::size_t Adaptation<T>::front_parameters() const { return impl_->front_parameters(); }
-template <class T> int Adaptation<T>::steps() const { return impl_->steps(); }
-template <class T> std::size_t Adaptation<T>::tasks() const { return impl_->tasks(); }
-template <class T> const MemoryPlan& Adaptation<T>::memory() const { return impl_->memory(); }
-template <class T> void Adaptation<T>::set_rates(const T* rates) { impl_->set_rates(rates); }
-template <class T> void Adaptation<T>::run(const T* theta_0, Task<T>& task) { impl_->run(theta_0, task); }
-template <class T> void Adaptation<T>::replay(const T* theta_0) { impl_->replay(theta_0); }
-template <class T> Point<T> Adaptation<T>::theta(int k) { return impl_->theta(k); }
-template <class T> const T* Adaptation<T>::support_losses() const { return impl_->support_losses(); }
-template <class T> const T* Adaptation<T>::support_metrics() const { return impl_->support_metrics(); }
-template <class T> const T* Adaptation<T>::state_delta() const { return impl_->state_delta(); }
+template <class T> std::size_t Adaptation<T>::parameters() const {
+  return impl_->parameters();
+}
+template <class T> std::size_t Adaptation<T>::front_parameters() const {
+  return impl_->front_parameters();
+}
+template <class T> int Adaptation<T>::steps() const {
+  return impl_->steps();
+}
+template <class T> std::size_t Adaptation<T>::tasks() const {
+  return impl_->tasks();
+}
+template <class T> const MemoryPlan& Adaptation<T>::memory() const {
+  return impl_->memory();
+}
+template <class T> void Adaptation<T>::set_rates(const T* rates) {
+  impl_->set_rates(rates);
+}
+template <class T> void Adaptation<T>::run(const T* theta_0, Task<T>& task) {
+  impl_->run(theta_0, task);
+}
+template <class T> void Adaptation<T>::replay(const T* theta_0) {
+  impl_->replay(theta_0);
+}
+template <class T> Point<T> Adaptation<T>::theta(int k) {
+  return impl_->theta(k);
+}
+template <class T> const T* Adaptation<T>::support_losses() const {
+  return impl_->support_losses();
+}
+template <class T> const T* Adaptation<T>::support_metrics() const {
+  return impl_->support_metrics();
+}
+template <class T> const T* Adaptation<T>::state_delta() const {
+  return impl_->state_delta();
+}
 template <class T> void Adaptation<T>::query(int k, T* losses, T* metrics, T* gradient) {
   impl_->query(k, losses, metrics, gradient);
 }
 template <class T> void Adaptation<T>::vjp(T* v, const Inject<T>& inject, T* d_rates, Order order) {
   impl_->vjp(v, inject, d_rates, order);
 }
-template <class T> void Adaptation<T>::jvp(T* u) { impl_->jvp(u); }
+template <class T> void Adaptation<T>::jvp(T* u) {
+  impl_->jvp(u);
+}
 
 template class Adaptation<float>;
 template class Adaptation<double>;

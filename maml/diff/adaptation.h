@@ -33,6 +33,12 @@ struct AdaptationOptions {
   std::size_t budget = std::size_t{384} << 20;
 };
 
+/// A budget below the least that would do.
+class BudgetError : public Error {
+public:
+  using Error::Error;
+};
+
 /// How an adaptation used its budget.
 struct MemoryPlan {
   std::size_t bytes = 0;    ///< all it holds
@@ -41,18 +47,19 @@ struct MemoryPlan {
   int stride = 1;           ///< theta_k is kept for every stride-th k
 };
 
-/// Query gradients that enter the sweep on the way (loss weights per inner step): for k = steps-1 .. 0, adds what belongs
-/// to theta_k into v (parameters() values a task).
+/// Query gradients that enter the sweep on the way (loss weights per inner step): for k = steps-1 .. 0, adds what
+/// belongs to theta_k into v (parameters() values a task).
 template <class T> using Inject = std::function<void(int k, Point<T> theta_k, T* v)>;
 
 /// Whether the sweep applies the Hessians (exact), or leaves them out (first-order MAML).
 enum class Order { first, second };
 
-/// theta_0 through `steps` inner steps of a group of tasks, and the exact derivatives of that map (docs/mathematics.md).
-/// All memory is taken on construction; nothing is allocated afterwards. Not for use by two threads at once.
+/// theta_0 through `steps` inner steps of a group of tasks, and the exact derivatives of that map
+/// (docs/mathematics.md). All memory is taken on construction; nothing is allocated afterwards. Not for use by two
+/// threads at once.
 template <class T> class Adaptation {
 public:
-  /// Throws Error where the budget is below the least that would do.
+  /// Throws BudgetError where the budget is below the least that would do.
   Adaptation(const AdaptationParts<T>&, const AdaptationOptions&);
   ~Adaptation();
 
@@ -65,7 +72,8 @@ public:
   /// otherwise), and after rates change.
   void set_rates(const T* rates);
 
-  /// Adapts from theta_0, shared by all tasks (parameters() values; must stay unchanged until the last use of this run).
+  /// Adapts from theta_0, shared by all tasks (parameters() values; must stay unchanged until the last use of this
+  /// run).
   void run(const T* theta_0, Task<T>& task);
   /// The same support batches from another theta_0, as a trust region's line search needs.
   void replay(const T* theta_0);

@@ -13,7 +13,7 @@ namespace maml {
 /// Rows of a group of tasks in double precision, task after task: support rows, then query rows.
 struct CheckData {
   std::size_t tasks = 0, support_rows = 0, query_rows = 0, inputs = 0, targets = 0, shots = 1;
-  bool couple_query = false;         ///< query batches begin with the support rows
+  bool couple_query = false;                        ///< query batches begin with the support rows
   std::vector<double> x = {}, y = {}, weight = {};  ///< weight may be empty
 };
 

@@ -25,9 +25,12 @@ std::size_t RateLayout::frozen_front() const {
 std::pair<std::size_t, std::size_t> RateLayout::range(int set, std::size_t slice) const {
   const std::size_t start = static_cast<std::size_t>(set) * per_step_;
   switch (sharing_) {
-  case RateSharing::number: return {start, 1};
-  case RateSharing::slice: return {start + slice, 1};
-  case RateSharing::element: return {start + slices_[slice].offset, slices_[slice].size};
+  case RateSharing::number:
+    return {start, 1};
+  case RateSharing::slice:
+    return {start + slice, 1};
+  case RateSharing::element:
+    return {start + slices_[slice].offset, slices_[slice].size};
   }
   return {start, 0};
 }
@@ -36,9 +39,12 @@ template <class T> void RateLayout::expand(int set, const T* rates, T* alpha) co
   for (std::size_t i = 0; i < slices_.size(); ++i) {
     const auto [start, count] = range(set, i);
     T* to = alpha + slices_[i].offset;
-    if (!mask_[i]) std::fill_n(to, slices_[i].size, T(0));
-    else if (count == slices_[i].size) std::copy_n(rates + start, count, to);
-    else std::fill_n(to, slices_[i].size, rates[start]);
+    if (!mask_[i])
+      std::fill_n(to, slices_[i].size, T(0));
+    else if (count == slices_[i].size)
+      std::copy_n(rates + start, count, to);
+    else
+      std::fill_n(to, slices_[i].size, rates[start]);
   }
 }
 
@@ -101,8 +107,12 @@ private:
 
 }  // namespace
 
-template <class T> std::unique_ptr<InnerRule<T>> make_sgd() { return std::make_unique<Sgd<T>>(); }
-template <class T> std::unique_ptr<InnerRule<T>> make_momentum(double mu) { return std::make_unique<Momentum<T>>(mu); }
+template <class T> std::unique_ptr<InnerRule<T>> make_sgd() {
+  return std::make_unique<Sgd<T>>();
+}
+template <class T> std::unique_ptr<InnerRule<T>> make_momentum(double mu) {
+  return std::make_unique<Momentum<T>>(mu);
+}
 
 #define MAML_INSTANTIATE(T)                                                                                            \
   template void RateLayout::expand(int, const T*, T*) const;                                                           \

@@ -19,10 +19,11 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, std::size_t budget) {
   MemoryPlan plan;
   plan.minimum = bytes(1, 0);
   for (int stride = 2; stride <= needs.steps; ++stride) plan.minimum = std::min(plan.minimum, bytes(stride, 0));
-  const auto mebibytes = [](std::size_t n) { return (n + (std::size_t{1} << 20) - 1) >> 20; };
-  require(plan.minimum <= budget, "memory", "a budget of ", budget >> 20, " MiB for one worker is too small: one pass of one group of "
-          "tasks needs ", plan.minimum, " bytes (allow each worker at least ", mebibytes(plan.minimum),
-          " MiB: raise the budget: train.memory_mib of a run, AdaptationOptions::budget in a program; or use fewer threads)");
+  if (plan.minimum > budget)
+    throw BudgetError("[memory] one pass of one group of tasks needs " + std::to_string(plan.minimum) +
+                      " bytes, more than a worker's budget of " + std::to_string(budget) +
+                      " (raise the budget: train.memory_mib of a run, AdaptationOptions::budget in a program; or use "
+                      "fewer threads)");
   while (bytes(plan.stride, 0) > budget) ++plan.stride;
   if (needs.keep_tapes && needs.tape > 0)
     plan.tapes_kept = static_cast<int>(std::min<std::size_t>(

@@ -19,8 +19,8 @@ struct MemoryNeeds {
 /// How many theta_k a stride takes: those kept for every stride-th k, the last, and one stretch between two kept.
 std::size_t theta_slots(int steps, int stride);
 
-/// The fastest plan within the budget: every theta_k if they fit, then as many tapes as fit. Throws Error where no
-/// stride fits, naming the least budget that would do.
+/// The fastest plan within the budget: every theta_k if they fit, then as many tapes as fit. Throws BudgetError where
+/// no stride fits, naming the least budget that would do.
 MemoryPlan plan_memory(const MemoryNeeds&, std::size_t budget);
 
 }  // namespace maml

@@ -38,7 +38,7 @@ template <class T> struct Batch {
 template <class T> struct GradientOut {
   T* losses = nullptr;   ///< one a task
   T* metrics = nullptr;  ///< one a task; see evaluate
-  T* g = nullptr;       ///< gradients, one parameter vector a task
+  T* g = nullptr;        ///< gradients, one parameter vector a task
   std::ptrdiff_t g_stride = 0;
   /// Gradients by the inputs, rows x input size a task; asked for only behind a frozen front (FeatureMap) and by the
   /// checker. An objective without inputs in this sense may leave it alone.
@@ -57,8 +57,9 @@ template <class T> struct Direction {
   const unsigned char* active = nullptr;
 };
 
-/// One scalar function a task, each of that task's flat parameter vector, once differentiable. Implementations are stateless in their calls
-/// and may be used by many threads at once. Only first-order rows (fomaml, reptile) accept one.
+/// One scalar function a task, each of that task's flat parameter vector, once differentiable. Implementations are
+/// stateless in their calls and may be used by many threads at once. Only first-order rows (fomaml, reptile) accept
+/// one.
 template <class T> class FirstOrderObjective {
 public:
   virtual ~FirstOrderObjective() = default;

@@ -14,9 +14,9 @@ public:
   /// order; adaptations keep the answer and never ask again when they recompute.
   virtual Batch<T> support(int k, Point<T> theta_k) = 0;
 
-  /// Query data at theta_k, k = theta_k.step. May be asked any number of times and for any k, in any order (step weights
-  /// are met on the way back); the answer for one k is the same until the task is drawn anew. For supervised tasks it
-  /// does not depend on the point at all.
+  /// Query data at theta_k, k = theta_k.step. May be asked any number of times and for any k, in any order (step
+  /// weights are met on the way back); the answer for one k is the same until the task is drawn anew. For supervised
+  /// tasks it does not depend on the point at all.
   virtual Batch<T> query(Point<T> theta_k) = 0;
 };
 

@@ -125,9 +125,14 @@ private:
     const bool per_step = steps > 1;
     checked_size("batch_norm", {steps, channels});
     const std::vector<std::size_t> shape = per_step ? std::vector{steps, channels} : std::vector{channels};
+    // Channels keep their order, unless they are the elements of a flattened image.
+    const auto one_set = input.is_image() ? std::vector<std::uint32_t>() : border_order(input);
+    std::vector<std::uint32_t> order;
+    for (std::size_t set = 0; set < steps && !one_set.empty(); ++set)
+      for (const auto e : one_set) order.push_back(static_cast<std::uint32_t>(set * channels + e));
     if (text.flag("gamma", true))
-      info.parameters.push_back({"weight", steps * channels, parse_init("batch_norm", "ones", 1, 1), shape});
-    info.parameters.push_back({"bias", steps * channels, parse_init("batch_norm", "zeros", 1, 1), shape});
+      info.parameters.push_back({"weight", steps * channels, parse_init("batch_norm", "ones", 1, 1), shape, order});
+    info.parameters.push_back({"bias", steps * channels, parse_init("batch_norm", "zeros", 1, 1), shape, order});
     const Statistics mode = statistics(text);
     if (mode == Statistics::running) info.state = {{"running_mean", channels, 0}, {"running_var", channels, 1}};
     info.depends_on_step = per_step;

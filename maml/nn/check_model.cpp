@@ -26,11 +26,14 @@ CheckData random_check_data(const Model& model, std::size_t tasks, std::size_t s
 }
 
 std::vector<Residual> check_model(const Model& model, const CheckOptions& options, std::size_t support_rows,
-                                  std::size_t query_rows) {
-  const auto state = model.initial_state<double>();
+                                  std::size_t query_rows, Mode mode) {
+  Rng state_rng(options.seed, Purpose::check, 3);
+  auto state = model.initial_state<double>();
+  for (auto& value : state) value += state_rng.uniform(0.1, 0.6);  // variances stay above 0
+
   const std::vector<std::complex<double>> complex_state(state.begin(), state.end());
-  const auto objective = make_objective<double>(model, Mode::train, state.data());
-  const auto complex = make_first_order_objective(model, Mode::train, complex_state.data());
+  const auto objective = make_objective<double>(model, mode, state.data());
+  const auto complex = make_first_order_objective(model, mode, complex_state.data());
   CheckSubject subject{objective.get(), complex.get(), model.slices(), model.initial<double>(options.seed),
                        random_check_data(model, 3, support_rows, query_rows, options.seed)};
   Rng rng(options.seed, Purpose::check, 2);

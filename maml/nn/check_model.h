@@ -11,7 +11,8 @@ CheckData random_check_data(const Model&, std::size_t tasks, std::size_t support
                             std::uint64_t seed);
 
 /// `check_objective` on a model at its initial parameters (slightly moved, so that nothing is zero by construction).
+/// In Mode::evaluate running statistics are read, random ones here.
 std::vector<Residual> check_model(const Model&, const CheckOptions& = {}, std::size_t support_rows = 5,
-                                  std::size_t query_rows = 4);
+                                  std::size_t query_rows = 4, Mode = Mode::train);
 
 }  // namespace maml

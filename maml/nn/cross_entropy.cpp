@@ -23,6 +23,8 @@ public:
     for (std::size_t row = 0; row < f.rows; ++row) {
       const auto output = f.output + s(row * f.size), dy = f.dy + s(row * f.size);
       const std::size_t label = class_of(f.y[row]);
+      require(label < f.size, "cross_entropy", "met class ", label, ", but the model tells ", f.size,
+              " apart (classes count from 0; change the size of the last layer)");
       // The shift keeps exp in range; value_of: the result does not depend on it, so neither do derivatives.
       const One shift = value_of(Pass::load_one(output, largest<Pass>(output, f.size)));
       const auto centre = Pass::broadcast(shift);
@@ -31,8 +33,7 @@ public:
       loss = loss + (log(sum) + shift - Pass::load_one(output, label));
       if (!f.dy) continue;
       const auto factor = Pass::broadcast(scale / sum);
-      Pass::each(f.size, [&](auto at)
-                     HWY_ATTR { Pass::store(dy, at, exp(Pass::load(output, at) - centre) * factor); });
+      Pass::each(f.size, [&](auto at) HWY_ATTR { Pass::store(dy, at, exp(Pass::load(output, at) - centre) * factor); });
       Pass::store_one(dy, label, Pass::load_one(dy, label) - scale);
     }
     return loss * scale;

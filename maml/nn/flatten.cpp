@@ -25,7 +25,9 @@ private:
   }
 };
 
-LayerPtr make_flatten(const LayerText&, const Shape& input) { return std::make_unique<Flatten>(input); }
+LayerPtr make_flatten(const LayerText&, const Shape& input) {
+  return std::make_unique<Flatten>(input);
+}
 
 }  // namespace maml::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -49,7 +49,9 @@ private:
   const std::size_t size_ = info().input.size();
 };
 
-LayerPtr make_gaussian(const LayerText& text, const Shape& input) { return std::make_unique<Gaussian>(text, input); }
+LayerPtr make_gaussian(const LayerText& text, const Shape& input) {
+  return std::make_unique<Gaussian>(text, input);
+}
 
 }  // namespace maml::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

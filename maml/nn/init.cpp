@@ -9,10 +9,14 @@ namespace maml {
 
 double Init::draw(Rng& rng) const {
   switch (kind) {
-  case Kind::constant: return scale;
-  case Kind::normal: return scale * rng.normal();
-  case Kind::truncated_normal: return scale * rng.truncated_normal();
-  case Kind::uniform: return rng.uniform(-scale, scale);
+  case Kind::constant:
+    return scale;
+  case Kind::normal:
+    return scale * rng.normal();
+  case Kind::truncated_normal:
+    return scale * rng.truncated_normal();
+  case Kind::uniform:
+    return rng.uniform(-scale, scale);
   }
   return 0;
 }

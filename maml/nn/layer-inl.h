@@ -1,6 +1,7 @@
 // How a layer is written: a class with
 //   template <class Pass> void forward(const Frame<Pass>&) const;    reads x, parameters; writes y and cache
-//   template <class Pass> void backward(const Frame<Pass>&) const;   reads all of these and dy; writes dx and d_parameters
+//   template <class Pass> void backward(const Frame<Pass>&) const;   reads all of these and dy; writes dx and
+//   d_parameters
 // derived from VectorLayer<itself>. Both are compiled for values (the gradient), tangents (the Hessian-vector product)
 // and complex numbers (the tests), for float and double, and for every instruction set. docs/add-a-layer.md.
 
@@ -93,8 +94,10 @@ private:
       }
       frame.state_delta =
           call.state_delta ? call.state_delta + static_cast<std::ptrdiff_t>(task) * call.state_stride : nullptr;
-      if constexpr (is_forward) static_cast<const Derived*>(this)->template forward<CallPass>(frame);
-      else static_cast<const Derived*>(this)->template backward<CallPass>(frame);
+      if constexpr (is_forward)
+        static_cast<const Derived*>(this)->template forward<CallPass>(frame);
+      else
+        static_cast<const Derived*>(this)->template backward<CallPass>(frame);
     }
   }
 };
@@ -109,8 +112,8 @@ public:
 
   template <class Pass> void forward(const Frame<Pass>& f) const {
     const Function function = function_;
-    Pass::each(f.rows * this->info().input.size(), [&](auto at)
-                   HWY_ATTR { Pass::store(f.y, at, function.forward(Pass::load(f.x, at))); });
+    Pass::each(f.rows * this->info().input.size(),
+               [&](auto at) HWY_ATTR { Pass::store(f.y, at, function.forward(Pass::load(f.x, at))); });
   }
   template <class Pass> void backward(const Frame<Pass>& f) const {
     if (!f.dx) return;

@@ -73,7 +73,7 @@ template <class P> struct LayerCall {
   /// Backward reads dy and writes dx (null: not wanted). What a pass has written it may read back only to add to it: in
   /// the tangent pass values are the tape's.
   Strided<P> dy, dx;
-  Strided<P> d_parameters;       ///< backward overwrites it
+  Strided<P> d_parameters;  ///< backward overwrites it
   const Scalar* state = nullptr;
   Scalar* state_delta = nullptr;  ///< forward adds to it (null: not wanted)
   std::ptrdiff_t state_stride = 0;
@@ -107,6 +107,11 @@ private:
 
 /// Product of extents of a parameter slice or of a layer's border; throws Error where it is above 2^26.
 std::size_t checked_size(const std::string& owner, const std::vector<std::size_t>& extents);
+
+/// PyTorch's extents of a row's elements (an image H x W x C is (C, H, W)), and where its elements lie inside: border
+/// element e is order[e]; empty where the order is the same. A vector that a flatten made counts as its image.
+std::vector<std::size_t> border_extents(const Shape&);
+std::vector<std::uint32_t> border_order(const Shape&);
 
 using LayerPtr = std::unique_ptr<Layer>;
 /// Makes a layer from its text for inputs of this shape; throws Error where the text does not fit.

@@ -76,8 +76,10 @@ public:
 private:
   static LayerInfo describe(const Shape& input) {
     LayerInfo info{"layer_norm", "norm", input, input};
-    info.parameters.push_back({"weight", input.size(), parse_init("layer_norm", "ones", 1, 1), {input.size()}});
-    info.parameters.push_back({"bias", input.size(), parse_init("layer_norm", "zeros", 1, 1), {input.size()}});
+    info.parameters.push_back(
+        {"weight", input.size(), parse_init("layer_norm", "ones", 1, 1), border_extents(input), border_order(input)});
+    info.parameters.push_back(
+        {"bias", input.size(), parse_init("layer_norm", "zeros", 1, 1), border_extents(input), border_order(input)});
     return info;
   }
   std::ptrdiff_t offset(std::size_t row) const { return static_cast<std::ptrdiff_t>(row * size_); }

@@ -20,7 +20,8 @@ LayerText::LayerText(const std::string& text) : whole_(text) {
       arguments_.push_back(word);
     } else {
       const auto key = word.substr(0, equals);
-      require(keys_.emplace(key, word.substr(equals + 1)).second, kind_, "'", key, "' is given twice in \"", text, "\"");
+      require(keys_.emplace(key, word.substr(equals + 1)).second, kind_, "'", key, "' is given twice in \"", text,
+              "\"");
     }
   }
 }

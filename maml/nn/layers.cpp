@@ -71,6 +71,23 @@ std::size_t checked_size(const std::string& owner, const std::vector<std::size_t
   return size;
 }
 
+std::vector<std::size_t> border_extents(const Shape& shape) {
+  if (!shape.is_image()) return shape.extents;
+  return {shape.extents[2], shape.extents[0], shape.extents[1]};
+}
+
+std::vector<std::uint32_t> border_order(const Shape& shape) {
+  const auto& image = shape.is_image() ? shape.extents : shape.flattened_from;
+  if (image.size() != 3) return {};
+  std::vector<std::uint32_t> order;
+  order.reserve(shape.size());
+  const std::size_t pixels = image[0] * image[1], channels = image[2];
+  for (std::size_t channel = 0; channel < channels; ++channel)
+    for (std::size_t pixel = 0; pixel < pixels; ++pixel)
+      order.push_back(static_cast<std::uint32_t>(pixel * channels + channel));
+  return order;
+}
+
 std::vector<std::string> layer_kinds() {
   return keys(layer_list());
 }

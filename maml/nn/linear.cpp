@@ -59,27 +59,21 @@ private:
                                checked_size("linear", {in, out}),
                                parse_init("linear", text.word("init", "he"), in, out),
                                {out, in},
-                               border_order(input, in, out)});
+                               weight_order(input, in, out)});
     if (text.flag("bias", true))
       info.parameters.push_back({"bias", out, parse_init("linear", text.word("bias_init", "zeros"), in, out), {out}});
     info.products_per_row = static_cast<double>(in) * static_cast<double>(out);
     return info;
   }
 
-  /// Where element (o, i) of PyTorch's weight lies, i counting C, H, W after a flatten.
-  static std::vector<std::uint32_t> border_order(const Shape& input, std::size_t in, std::size_t out) {
+  /// Where element (o, i) of PyTorch's weight lies.
+  static std::vector<std::uint32_t> weight_order(const Shape& input, std::size_t in, std::size_t out) {
+    const auto inputs = border_order(input);
     std::vector<std::uint32_t> order;
     order.reserve(in * out);
-    const auto& image = input.flattened_from;
     for (std::size_t o = 0; o < out; ++o)
-      for (std::size_t i = 0; i < in; ++i) {
-        std::size_t inside = i;
-        if (image.size() == 3) {
-          const std::size_t pixels = image[0] * image[1], channel = i / pixels, pixel = i % pixels;
-          inside = pixel * image[2] + channel;
-        }
-        order.push_back(static_cast<std::uint32_t>(inside * out + o));
-      }
+      for (std::size_t i = 0; i < in; ++i)
+        order.push_back(static_cast<std::uint32_t>((inputs.empty() ? i : inputs[i]) * out + o));
     return order;
   }
 

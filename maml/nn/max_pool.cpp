@@ -79,7 +79,9 @@ private:
   const std::size_t window_, stride_, channels_ = info().input.channels();
 };
 
-LayerPtr make_max_pool(const LayerText& text, const Shape& input) { return std::make_unique<MaxPool>(text, input); }
+LayerPtr make_max_pool(const LayerText& text, const Shape& input) {
+  return std::make_unique<MaxPool>(text, input);
+}
 
 }  // namespace maml::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

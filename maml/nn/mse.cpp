@@ -39,7 +39,9 @@ public:
   }
 };
 
-std::unique_ptr<Loss> make_mse(Normalisation normalisation) { return std::make_unique<Mse>(normalisation); }
+std::unique_ptr<Loss> make_mse(Normalisation normalisation) {
+  return std::make_unique<Mse>(normalisation);
+}
 
 }  // namespace maml::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -14,8 +14,8 @@ Products products(const Model& model, std::size_t first, std::size_t last, const
                   bool input_gradient) {
   Products sum;
   std::size_t slice = 0;
-  bool live = false;      // whether what comes in has a tangent
-  bool is_first = true;   // whether the inputs are the stretch's own
+  bool live = false;     // whether what comes in has a tangent
+  bool is_first = true;  // whether the inputs are the stretch's own
   for (std::size_t i = 0; i < last; ++i) {
     const auto& info = model.layer(i).info();
     const std::size_t slices = info.parameters.size();

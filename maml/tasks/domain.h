@@ -48,8 +48,10 @@ public:
   virtual std::unique_ptr<TaskGroup<double>> group_f64(std::size_t tasks, const EpisodeOptions&) const = 0;
 
   template <class T> std::unique_ptr<TaskGroup<T>> group(std::size_t tasks, const EpisodeOptions& options) const {
-    if constexpr (sizeof(T) == sizeof(float)) return group_f32(tasks, options);
-    else return group_f64(tasks, options);
+    if constexpr (sizeof(T) == sizeof(float))
+      return group_f32(tasks, options);
+    else
+      return group_f64(tasks, options);
   }
 };
 

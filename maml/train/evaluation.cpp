@@ -49,7 +49,7 @@ std::vector<float> measure(const Experiment& experiment, const Weights& weights,
       std::generate_n(std::back_inserter(hands), count, [&] {
         return Hand{experiment.domain->group<float>(1, episode), loop.adaptation(adaptation, shape.fixed_support)};
       });
-    } catch (const Error&) {
+    } catch (const BudgetError&) {
       if (count == 1) throw;
       hands.clear();
     }

@@ -28,7 +28,7 @@ struct EvaluatedStep {
 };
 
 struct EvaluationSummary {
-  std::string metric;  ///< `mse`, `accuracy`, `return`
+  std::string metric;  ///< `mse`, `accuracy` or `loss`: what the model's loss measures
   std::size_t tasks = 0;
   std::vector<EvaluatedStep> steps;  ///< 0, 1, ..
 };

@@ -34,8 +34,8 @@ std::vector<double> slice_rates(const std::vector<Slice>& slices, const RateTabl
 }
 
 RateSharing sharing(const InnerOptions& inner) {
-  if (inner.learned == "element") return RateSharing::element;
-  const bool one_number = inner.learned.empty() || inner.learned == "no" || inner.learned == "number";
+  if (inner.learned.rfind("element", 0) == 0) return RateSharing::element;
+  const bool one_number = inner.learned.rfind("layer", 0) != 0;
   return one_number && inner.alpha.by_name.empty() ? RateSharing::number : RateSharing::slice;
 }
 
@@ -62,14 +62,20 @@ InnerLoop<T>::InnerLoop(const Model& model, const InnerOptions& inner, Mode mode
   const auto& slices = model.slices();
   const auto mask =
       inner.adapt.empty() ? std::vector<unsigned char>(slices.size(), 1) : adapted_slices(slices, inner.adapt);
-  const int sets = inner.learned == "layer-step" ? std::max(inner.steps, 1) : 1;
+  const std::string step = "-step";
+  const bool learns_each_step = inner.learned.size() > step.size() &&
+                                inner.learned.compare(inner.learned.size() - step.size(), step.size(), step) == 0;
+  const int sets = learns_each_step || !inner.alpha_steps.empty() ? std::max(inner.steps, 1) : 1;
   layout_ = std::make_unique<RateLayout>(slices, mask, sharing(inner), sets);
   const auto rates = slice_rates(slices, inner.alpha, mask);
   initial_rates_.resize(layout_->size());
   for (int set = 0; set < sets; ++set) {
+    const auto& factors = inner.alpha_steps;
+    const double factor = factors.empty() ? 1 : factors[std::min(factors.size() - 1, static_cast<std::size_t>(set))];
     for (std::size_t i = 0; i < slices.size(); ++i) {
       const auto [start, count] = layout_->range(set, i);
-      std::fill_n(initial_rates_.begin() + static_cast<std::ptrdiff_t>(start), count, static_cast<T>(rates[i]));
+      std::fill_n(initial_rates_.begin() + static_cast<std::ptrdiff_t>(start), count,
+                  static_cast<T>(factor * rates[i]));
     }
   }
   front_layers_ = frozen_layers(model, *layout_);

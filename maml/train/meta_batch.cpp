@@ -24,10 +24,10 @@ template <class T> bool all_finite(const T* values, std::size_t n) {
 template <class T> class MetaBatch<T>::Impl {
 public:
   Impl(const Model& model, const Domain& domain, const MetaBatchOptions& options)
-      : options_(options), row_(algorithm(options.algorithm)), state_(model.initial_state<T>()),
-        loop_(model, options.inner, Mode::train, state_.data()), steps_(row_.traits.adapts ? options.inner.steps : 0),
-        group_(std::min(options.group, options.tasks)), items_((options.tasks + group_ - 1) / group_),
-        workers_(options.threads), parameters_(model.parameters()),
+      : options_(options), row_(algorithm(options.algorithm)), initial_state_(model.initial_state<T>()),
+        state_(initial_state_), loop_(model, options.inner, Mode::train, state_.data()),
+        steps_(row_.traits.adapts ? options.inner.steps : 0), group_(std::min(options.group, options.tasks)),
+        items_((options.tasks + group_ - 1) / group_), workers_(options.threads), parameters_(model.parameters()),
         rates_(loop_.learns_rates() ? loop_.layout().size() : 0),
         weights_(options.inner.step_weights.begin(), options.inner.step_weights.end()),
         sum_(options.tasks, row_width(), workers_.count(), group_) {
@@ -48,9 +48,10 @@ public:
     adaptation.second_order = row_.traits.second_order || loop_.learns_rates() || !weights_.empty();
     const std::size_t workers = static_cast<std::size_t>(workers_.count());
     const std::size_t own = sum_.bytes() + workers * group_ * (2 * parameters_ + rates_) * sizeof(T) + result_bytes();
-    require(own < options.budget, "memory", "the gradients of a meta-batch take ", own,
-            " bytes, more than the budget of ", options.budget,
-            " (raise train.memory_mib, or use fewer threads or a smaller train.group)");
+    if (own >= options.budget)
+      throw BudgetError("[memory] the gradients of a meta-batch take " + std::to_string(own) +
+                        " bytes, more than the budget of " + std::to_string(options.budget) +
+                        " (raise train.memory_mib, or use fewer threads or a smaller train.group)");
     adaptation.budget = (options.budget - own) / workers;
     bytes_ = own;
     for (std::size_t i = 0; i < workers; ++i) {
@@ -124,7 +125,7 @@ private:
   std::size_t result_bytes() const { return (row_width() + 3 * options_.tasks) * sizeof(T); }
 
   void place(const T* rates, const T* state) {
-    if (state) std::copy_n(state, state_.size(), state_.begin());
+    std::copy_n(state ? state : initial_state_.data(), state_.size(), state_.begin());
     for (auto& hand : hands_) hand.adaptation->set_rates(rates ? rates : loop_.initial_rates().data());
   }
 
@@ -147,6 +148,7 @@ private:
 
   const MetaBatchOptions options_;
   const Algorithm& row_;
+  const std::vector<T> initial_state_;
   std::vector<T> state_;
   const InnerLoop<T> loop_;
   const int steps_;
@@ -166,11 +168,13 @@ template <class T> MetaBatch<T>::MetaBatch(const Model& model, const Domain& dom
           "tasks and group must be at least 1, threads at least 0");
   const std::size_t groups = (options.tasks + options.group - 1) / options.group;
   const int threads = options.threads > 0 ? options.threads : available_threads();
+  require_fit(model, domain);
   MetaBatchOptions fitting = options;
+  fitting.inner = resolved_inner(options.inner, options.algorithm, model);
   for (fitting.threads = static_cast<int>(std::min<std::size_t>(threads, groups)); !impl_; --fitting.threads) {
     try {
       impl_ = std::make_unique<Impl>(model, domain, fitting);
-    } catch (const Error&) {
+    } catch (const BudgetError&) {
       if (fitting.threads == 1) throw;
     }
   }

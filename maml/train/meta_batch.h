@@ -15,7 +15,7 @@ namespace maml {
 
 struct MetaBatchOptions {
   std::string algorithm = "maml";
-  InnerOptions inner;
+  InnerOptions inner = {};
   std::size_t ways = 1, shots = 10, query_shots = 10;
   std::size_t tasks = 25;  ///< tasks a gradient is the mean of
   std::size_t group = 1;   ///< tasks one worker adapts at once

@@ -121,36 +121,17 @@ private:
   const std::size_t targets_, outputs_;
 };
 
-/// The inner loop with what the algorithm implies, and what can be wrong without a source of tasks.
-InnerOptions inner_options(const Options& options, const Model& model, const Algorithm& row) {
-  InnerOptions inner = options.inner;
-  require(inner.steps >= 1, "inner.steps", "is ", inner.steps, ", but must be at least 1");
-  require(inner.batch == 0, "inner.batch", "is ", inner.batch,
+InnerOptions inner_options(const Options& options, const Model& model) {
+  require(options.inner.batch == 0, "inner.batch", "is ", options.inner.batch,
           ", but given tasks are adapted on as a whole (set it to 0)");
-  const auto wanted = static_cast<std::size_t>(inner.steps) + 1;
-  require(inner.step_weights.empty() || inner.step_weights.size() == wanted, "inner.step_weights", "has ",
-          inner.step_weights.size(), " weights, but ", inner.steps, " steps want ", wanted);
-  if (inner.learned.empty()) inner.learned = row.traits.learns_element_rates ? "element" : "no";
-  require(inner.learned == "no" || (row.traits.adapts && row.traits.differentiates), "inner.learned", "is '",
-          inner.learned, "', but ", row.name, " has no gradient by the rates (set it to no)");
-  if (inner.adapt.empty()) {
-    const std::string& last = model.slices().back().name;
-    const std::string head = last.substr(0, last.find('.')) + ".*";
-    if (row.traits.which == AlgorithmTraits::Adapts::head)
-      inner.adapt = {head};
-    else if (row.traits.which == AlgorithmTraits::Adapts::body)
-      inner.adapt = {"*", "!" + head};
-    else
-      inner.adapt = {"*"};
-  }
-  return inner;
+  return resolved_inner(options.inner, options.outer.algorithm, model);
 }
 
 template <class T> class Run {
 public:
   Run(const Options& options, const TensorFile& parameters, const TensorFile& tasks)
       : model_(options.model), row_(algorithm(options.outer.algorithm)), tensors_(tasks, model_),
-        inner_(inner_options(options, model_, row_)), state_(model_.initial_state<T>()),
+        inner_(inner_options(options, model_)), state_(model_.initial_state<T>()),
         loop_(model_, inner_, Mode::train, state_.data()), layout_(loop_.layout()), shots_(options.data.shots) {
     const bool divides_by_shots = model_.loss().normalisation() == Normalisation::sum_over_shots;
     require(!divides_by_shots || tensors_.support_rows == options.data.ways * shots_, "data.shots",

@@ -10,6 +10,8 @@
 
 namespace maml {
 
+class Domain;
+
 /// Inner rates by parameter name: a number, or a table of patterns (`*` and `?` as in file names) of which the last
 /// that matches counts.
 struct RateTable {
@@ -30,8 +32,9 @@ struct Published {
 struct InnerOptions {
   int steps = 1;
   RateTable alpha;
-  std::string learned = "";             ///< empty: what the algorithm implies
-  std::vector<std::string> adapt = {};  ///< empty: what the algorithm implies
+  std::vector<double> alpha_steps = {};  ///< factors of alpha at steps 0, 1, ..; empty: 1
+  std::string learned = "";              ///< empty: what the algorithm implies
+  std::vector<std::string> adapt = {};   ///< empty: what the algorithm implies
   std::string rule = "sgd";
   double momentum = 0.9;
   std::size_t batch = 0;
@@ -91,6 +94,7 @@ struct EvalOptions {
 struct AboutOptions {
   std::string title, source;
   std::vector<Published> published;
+  std::string published_as = "published";
 };
 
 /// Everything a run depends on. The one source of TOML keys, flags, help and Python keywords: see `visit`.
@@ -112,14 +116,17 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("about.title", o.about.title, "what this is, in a few words");
   v("about.source", o.about.source, "the publication or code it follows");
   v("about.published", o.about.published, "published results to show beside ours: [[step, value], ..]");
+  v("about.published_as", o.about.published_as, "what their column is called");
   v("model.input", o.model.input, "extents of one input: [n], or [height, width, channels]; [] = the domain's");
   v("model.layers", o.model.layers, "the layers, each as text: \"linear 40 init=he\", \"relu\", ..");
   v("model.loss", o.model.loss, "mse | cross_entropy | policy_gradient");
   v("model.normalisation", o.model.normalisation, "mean | sum/shots: what a loss is divided by");
   v("inner.steps", o.inner.steps, "inner steps in training");
   v("inner.alpha", o.inner.alpha, "inner rate, or a table of parameter patterns, later ones win: {\"*\" = 0.01}");
+  v("inner.alpha_steps", o.inner.alpha_steps,
+    "factors of alpha at inner steps 0, 1, ..: [1, 0.5]; further steps use the last; [] = 1");
   v("inner.learned", o.inner.learned,
-    "learned inner rates: no | number | layer (one a tensor) | layer-step | element; empty = by algorithm");
+    "learned inner rates: no, or number | layer | element, with -step for each step its own; empty = by algorithm");
   v("inner.adapt", o.inner.adapt, "patterns of adapted parameters, ! takes away; [] = by algorithm");
   v("inner.rule", o.inner.rule, "inner optimiser: sgd | momentum");
   v("inner.momentum", o.inner.momentum, "of the rule momentum");
@@ -180,11 +187,18 @@ std::string to_toml(const Options&);
 /// `model.input`, `data.query_shots`, `data.oracle`). Throws Error naming key and mend. Resolving twice changes
 /// nothing.
 Options resolved(const Options&);
-/// The same for a model whose data come from elsewhere (tensor files): no domain is asked, `model.input` must be given.
-Options resolved_without_domain(const Options&);
 
-/// A digest (16 hexadecimal digits) of what a resumed run must have in common with its checkpoint: the tables model,
-/// inner, outer, data and the seed.
+/// The inner loop that these options mean for an algorithm and a model: checked, `learned` and `adapt` filled in.
+InnerOptions resolved_inner(const InnerOptions&, const std::string& algorithm, const Model&);
+
+/// Throws Error where the model's inputs or the loss's targets are not those of the domain's tasks.
+void require_fit(const Model&, const Domain&);
+
+/// Whether a resumed run must keep this key as it is: the tables model, inner, outer and data, the seeds, and what the
+/// best validation and the schedule depend on.
+bool fixes_results(const std::string& key, const Options&);
+
+/// A digest (16 hexadecimal digits) of the keys that `fixes_results` names, those at their defaults left out.
 std::string digest(const Options& resolved_options);
 
 /// An option as texts, for help and for other languages.

@@ -39,9 +39,11 @@ void check_inner(const InnerOptions& inner, const AlgorithmTraits& traits, const
   from_zero("inner.alpha", inner.alpha.everywhere);
   for (const auto& entry : inner.alpha.by_name) from_zero("inner.alpha", entry.second);
   if (!inner.learned.empty())
-    one_of("inner.learned", inner.learned, {"no", "number", "layer", "layer-step", "element"});
-  require(inner.learned != "number" || inner.alpha.by_name.empty(), "inner.learned",
-          "number learns one rate, but inner.alpha is a table (learn layer, or give one number)");
+    one_of("inner.learned", inner.learned,
+           {"no", "number", "number-step", "layer", "layer-step", "element", "element-step"});
+  require(inner.learned.rfind("number", 0) != 0 || inner.alpha.by_name.empty(), "inner.learned", inner.learned,
+          " learns one rate, but inner.alpha is a table (learn layer, or give one number)");
+  for (const double factor : inner.alpha_steps) from_zero("inner.alpha_steps", factor);
   one_of("inner.rule", inner.rule, {"sgd", "momentum"});
   share("inner.momentum", inner.momentum);
   const bool differentiates = traits.adapts && traits.differentiates;
@@ -96,53 +98,50 @@ void check_train(const Options& options) {
   at_least("eval.steps", options.eval.steps, 0);
 }
 
-/// The patterns that the algorithm's row of the table implies.
+/// The patterns that the algorithm's row of the table implies. The head: the last layer with products (linear, conv2d),
+/// and what follows it.
 std::vector<std::string> implied_patterns(AlgorithmTraits::Adapts which, const Model& model) {
-  const std::string& slice = model.slices().back().name;
-  const std::string last_layer = slice.substr(0, slice.find('.')) + ".*";
-  switch (which) {
-  case AlgorithmTraits::Adapts::head:
-    return {last_layer};
-  case AlgorithmTraits::Adapts::body:
-    return {"*", "!" + last_layer};
-  case AlgorithmTraits::Adapts::all:
-    break;
-  }
-  return {"*"};
+  if (which == AlgorithmTraits::Adapts::all) return {"*"};
+  std::size_t head = model.layer_count();
+  while (head > 1 && (head == model.layer_count() || model.layer(head).info().products_per_row == 0)) --head;
+  std::vector<std::string> patterns;
+  if (which == AlgorithmTraits::Adapts::body) patterns.push_back("*");
+  for (; head < model.layer_count(); ++head)
+    if (!model.layer(head).info().parameters.empty())
+      patterns.push_back((which == AlgorithmTraits::Adapts::body ? "!" : "") + model.layer_name(head) + ".*");
+  return patterns;
 }
 
-}  // namespace
-
-namespace {
-
 void resolve_values(Options& options, const AlgorithmTraits& traits) {
-  check_inner(options.inner, traits, options.outer.algorithm);
   check_outer(options.outer);
   check_train(options);
   options.data.oracle = options.data.oracle || traits.oracle_inputs;
   if (options.data.query_shots == 0) options.data.query_shots = options.data.shots;
 }
 
-void resolve_inner(InnerOptions& inner, const AlgorithmTraits& traits, const Model& model) {
+}  // namespace
+
+InnerOptions resolved_inner(const InnerOptions& given, const std::string& algorithm_name, const Model& model) {
+  const AlgorithmTraits traits = algorithm(algorithm_name).traits;
+  InnerOptions inner = given;
+  check_inner(inner, traits, algorithm_name);
   if (inner.learned.empty()) inner.learned = traits.learns_element_rates ? "element" : "no";
   if (inner.adapt.empty()) inner.adapt = implied_patterns(traits.which, model);
   const auto mask = adapted_slices(model.slices(), inner.adapt);
   require(std::any_of(mask.begin(), mask.end(), [](unsigned char adapted) { return adapted != 0; }), "inner.adapt",
           "leaves no parameter to adapt (", toml_text(inner.adapt), ")");
+  return inner;
 }
 
-void check_domain(const Options& options, const Model& model) {
-  const auto domain = make_domain(options.data, &model);
-  const Shape input = domain->input();
-  require(model.input() == input, "model.input", "is ", toml_text(options.model.input), ", but ", options.data.domain,
-          options.data.oracle ? " with data.oracle gives " : " gives ", toml_text(input.extents), " (leave it out)");
+void require_fit(const Model& model, const Domain& domain) {
+  const Shape input = domain.input();
+  require(model.input() == input, "model.input", "is ", toml_text(model.input().extents),
+          ", but the tasks' inputs are ", toml_text(input.extents), " (in a config, leave it out)");
   const std::size_t targets = model.loss().targets(model.output().size());
-  require(targets == domain->targets(), "model.layers", "the loss compares ", targets,
-          targets == 1 ? " value" : " values", " a row, but ", options.data.domain, " gives ", domain->targets(),
+  require(targets == domain.targets(), "model.layers", "the loss compares ", targets,
+          targets == 1 ? " value" : " values", " a row, but the tasks give ", domain.targets(),
           " (change the size of the last layer)");
 }
-
-}  // namespace
 
 Options resolved(const Options& given) {
   Options options = given;
@@ -154,30 +153,29 @@ Options resolved(const Options& given) {
     options.model.input = make_domain(options.data, nullptr)->input().extents;
   }
   const Model model(options.model);
-  check_domain(options, model);
-  resolve_inner(options.inner, traits, model);
+  require_fit(model, *make_domain(options.data, &model));
+  options.inner = resolved_inner(options.inner, options.outer.algorithm, model);
   return options;
 }
 
-Options resolved_without_domain(const Options& given) {
-  Options options = given;
-  const AlgorithmTraits traits = algorithm(options.outer.algorithm).traits;
-  resolve_values(options, traits);
-  require(!options.model.input.empty(), "model.input", "is missing (write [n] or [height, width, channels])");
-  resolve_inner(options.inner, traits, Model(options.model));
-  return options;
+bool fixes_results(const std::string& key, const Options& options) {
+  const auto table = key.substr(0, key.find('.'));
+  const bool ends_schedule = options.outer.schedule == "linear" || options.outer.schedule == "cosine";
+  return table == "model" || table == "inner" || table == "outer" || table == "data" || key == "train.seed" ||
+         key == "train.validation_tasks" || key == "eval.seed" || (key == "train.iterations" && ends_schedule);
 }
 
 std::string digest(const Options& options) {
+  std::vector<std::string> defaults;
+  const Options standard;
+  visit(standard, [&](const char*, const auto& field, const char*) { defaults.push_back(toml_text(field)); });
   std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+  std::size_t i = 0;
   visit(options, [&](const std::string& key, const auto& field, const char*) {
-    const auto table = key.substr(0, key.find('.'));
-    const bool needs_end = options.outer.schedule == "linear" || options.outer.schedule == "cosine";
-    if (table != "model" && table != "inner" && table != "outer" && table != "data" && key != "train.seed" &&
-        !(key == "train.iterations" && needs_end))
-      return;
-    for (const char c : key + "=" + toml_text(field) + "\n")
-      hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    const std::string value = toml_text(field);
+    // Keys at their defaults do not count, so that an option of a later version leaves older runs readable.
+    if (value == defaults[i++] || !fixes_results(key, options)) return;
+    for (const char c : key + "=" + value + "\n") hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   });
   char digits[17];
   std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));

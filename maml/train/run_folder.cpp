@@ -63,7 +63,7 @@ LoadedRun load_run(const std::string& path, Which which) {
   const bool has_best = which == Which::best && exists(folder.best());
   const std::string file = has_best ? folder.best() : folder.checkpoint();
   require(exists(file), folder.path(), "has no checkpoint yet (train it first)");
-  Checkpoint checkpoint = read_checkpoint(file, experiment, true);
+  Checkpoint checkpoint = read_checkpoint(file, experiment, false);
   return {std::move(folder), std::move(experiment), std::move(checkpoint.weights), checkpoint.iteration,
           std::move(checkpoint.isa)};
 }

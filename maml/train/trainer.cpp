@@ -55,13 +55,22 @@ OptimiserState state_of(const OuterOptimiser<float>& optimiser) {
   return state;
 }
 
+/// The budget, divided: what evaluations may hold, and what is left for meta-batches beside the outer optimiser.
+std::size_t evaluation_budget(const Options& options) {
+  return (options.train.memory_mib << 20) / 4;
+}
+std::size_t batch_budget(const Options& options, const Weights& weights) {
+  const std::size_t rest = (options.train.memory_mib << 20) - evaluation_budget(options);
+  return rest - std::min(rest, OuterOptimiser<float>::bytes(weights.parameters.size() + weights.rates.size()));
+}
+
 /// One call of `train`.
 class Run {
 public:
   Run(const Options& options, const RunFolder& folder, const Callbacks& callbacks)
       : experiment_(options), options_(experiment_.options), folder_(folder), callbacks_(callbacks), now_(start()),
         batch_(*experiment_.model, *experiment_.domain,
-               meta_batch_options(experiment_, experiment_.threads(), batch_budget())),
+               meta_batch_options(experiment_, experiment_.threads(), batch_budget(options_, now_.weights))),
         outer_(options_.outer, now_.weights.parameters.size()),
         rates_outer_(options_.outer, batch_.learns_rates() ? now_.weights.rates.size() : 0),
         metrics_(CsvLog::resume(folder.metrics(), metric_columns, now_.iteration)),
@@ -97,14 +106,6 @@ public:
 
 private:
   bool is_multiple(std::int64_t every) const { return every > 0 && now_.iteration % every == 0; }
-  std::size_t budget() const { return options_.train.memory_mib << 20; }
-  std::size_t evaluation_budget() const { return budget() / 4; }
-  std::size_t batch_budget() const {
-    const std::size_t rest = budget() - evaluation_budget();
-    return rest -
-           std::min(rest, OuterOptimiser<float>::bytes(now_.weights.parameters.size() + now_.weights.rates.size()));
-  }
-
   /// Their state lives in outer_ and rates_outer_; a checkpoint has a copy only while it is read or written.
   void forget_optimisers() {
     now_.parameters_state.reset();
@@ -183,7 +184,7 @@ private:
     options.seed = options_.eval.seed;
     options.split = "validation";
     options.threads = experiment_.threads();
-    options.budget = evaluation_budget();
+    options.budget = evaluation_budget(options_);
     const auto summary = evaluate(experiment_, now_.weights, options);
     const EvaluatedStep last = summary.steps.back();
     validation_ = last.mean;
@@ -273,7 +274,7 @@ private:
       options.steps = options_.eval.steps;
       options.seed = options_.eval.seed;
       options.threads = experiment_.threads();
-      options.budget = evaluation_budget();
+      options.budget = evaluation_budget(options_);
       summary.evaluation = evaluate(experiment_, summary.weights, options);
       write_atomically(folder_.evaluation(), to_json(*summary.evaluation), "eval");
     }
@@ -302,8 +303,8 @@ private:
 
 void require_trainable(const Options& options) {
   const Experiment experiment(options);
-  MetaBatch<float>(*experiment.model, *experiment.domain,
-                   meta_batch_options(experiment, experiment.threads(), experiment.options.train.memory_mib << 20));
+  const std::size_t budget = batch_budget(experiment.options, experiment.initial());
+  MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment, experiment.threads(), budget));
 }
 
 TrainSummary train(const Options& options, const RunFolder& folder, const Callbacks& callbacks) {

@@ -40,7 +40,8 @@ struct TrainSummary {
   Weights weights;                              ///< those
 };
 
-/// Throws Error where these options cannot be trained: values, model, data and memory. To be asked before a folder is
+/// Throws Error where these options cannot be trained: values, model, data, memory and
+/// `train.init`. To be asked before a folder is
 /// made, or an old run overwritten.
 void require_trainable(const Options&);
 

@@ -10,8 +10,8 @@ using namespace maml::test;
 
 namespace {
 
-const ModelOptions classifier{{5}, {"linear 7", "layer_norm", "tanh", "linear 6", "tanh", "linear 3"}, "cross_entropy",
-                              "sum/shots"};
+const ModelOptions classifier{
+    {5}, {"linear 7", "layer_norm", "tanh", "linear 6", "tanh", "linear 3"}, "cross_entropy", "sum/shots"};
 
 struct Outcome {
   MetaGradient<double> result;
@@ -33,7 +33,8 @@ TEST_CASE("algorithms: the table names its rows, and the nearest to a misspelt o
     names.emplace_back(row.name);
     CHECK(!row.summary.empty());
   }
-  CHECK(names == std::vector<std::string>{"maml", "fomaml", "anil", "boil", "reptile", "meta_sgd", "pretrained", "oracle"});
+  CHECK(names ==
+        std::vector<std::string>{"maml", "fomaml", "anil", "boil", "reptile", "meta_sgd", "pretrained", "oracle"});
   CHECK_THROWS_WITH_AS(algorithm("reptil"), doctest::Contains("did you mean reptile?"), Error);
 }
 
@@ -110,8 +111,8 @@ TEST_CASE("algorithms: learned rates never thaw a frozen parameter, over 100 out
     for (std::size_t i = 0; i < bed.model.slices().size(); ++i) {
       const auto& slice = bed.model.slices()[i];
       const bool frozen = layout.mask()[i] == 0;
-      const bool stayed = std::memcmp(end.theta + slice.offset, bed.theta.data() + slice.offset,
-                                      slice.size * sizeof(double)) == 0;
+      const bool stayed =
+          std::memcmp(end.theta + slice.offset, bed.theta.data() + slice.offset, slice.size * sizeof(double)) == 0;
       INFO(slice.name);
       CHECK(stayed == frozen);
     }

@@ -43,8 +43,10 @@ TEST_CASE("adaptation: one inner step is theta - alpha ⊙ gradient") {
 
 TEST_CASE("adaptation: a frozen front gives the meta-gradient of the mask, with features once a task") {
   for (const auto& options :
-       {small, ModelOptions{{4, 4, 1}, {"conv2d 3", "batch_norm mode=support", "relu", "flatten", "linear 3"},
-                            "cross_entropy", "mean"}}) {
+       {small, ModelOptions{{4, 4, 1},
+                            {"conv2d 3", "batch_norm mode=support", "relu", "flatten", "linear 3"},
+                            "cross_entropy",
+                            "mean"}}) {
     Bed<double> bed(options, 3, 6, 4);
     const auto last = bed.model.slices().end()[-2].name;  // the last layer's weight
     const auto layout = bed.layout({last.substr(0, last.find('.')) + "*"});
@@ -53,25 +55,28 @@ TEST_CASE("adaptation: a frozen front gives the meta-gradient of the mask, with 
     const auto head = make_objective<double>(bed.model, Mode::train, nullptr, head_layer);
     REQUIRE(front->parameters() + head->parameters() == bed.model.parameters());
 
-    Adaptation<double> masked({bed.objective.get(), bed.objective.get(), bed.rule.get(), &layout, nullptr},
-                              bed.options(4));
-    Adaptation<double> split({head.get(), head.get(), bed.rule.get(), &layout, front.get()}, bed.options(4));
     const double alpha = 0.1;
     const std::vector<double> weights = {0, 0.5, 0, 0.25, 1};
-    for (const auto& name : {"maml", "fomaml", "reptile"})
-      for (const bool weighted : {false, true}) {
-        MetaGradient<double> a(3, bed.model.parameters(), 0), b(3, bed.model.parameters(), 0);
-        AlgorithmInput<double> in{bed.theta.data(), {}};
-        if (weighted) in.step_weights = weights;
-        masked.set_rates(&alpha);
-        split.set_rates(&alpha);
-        algorithm(name)(masked, bed.task, in, a);
-        algorithm(name)(split, bed.task, in, b);
-        INFO(name);
-        CHECK(relative_error(b.gradient, a.gradient) < 1e-12);
-        CHECK(relative_error(b.losses, a.losses) < 1e-12);
-        CHECK(relative_error(b.after, a.after) < 1e-12);
-      }
+    const auto momentum = make_momentum<double>(0.8);
+    for (const InnerRule<double>* rule : {bed.rule.get(), momentum.get()})
+      for (const auto& name : {"maml", "fomaml", "reptile"})
+        for (const bool weighted : {false, true}) {
+          Adaptation<double> masked({bed.objective.get(), bed.objective.get(), rule, &layout, nullptr}, bed.options(4));
+          Adaptation<double> split({head.get(), head.get(), rule, &layout, front.get()}, bed.options(4));
+          const std::size_t rates = std::string(name) == "reptile" ? 0 : layout.size();
+          MetaGradient<double> a(3, bed.model.parameters(), rates), b(3, bed.model.parameters(), rates);
+          AlgorithmInput<double> in{bed.theta.data(), {}};
+          if (weighted) in.step_weights = weights;
+          masked.set_rates(&alpha);
+          split.set_rates(&alpha);
+          algorithm(name)(masked, bed.task, in, a);
+          algorithm(name)(split, bed.task, in, b);
+          INFO(name);
+          CHECK(relative_error(b.gradient, a.gradient) < 1e-12);
+          CHECK(relative_error(b.d_rates, a.d_rates) < 1e-12);
+          CHECK(relative_error(b.losses, a.losses) < 1e-12);
+          CHECK(relative_error(b.after, a.after) < 1e-12);
+        }
   }
 }
 
@@ -88,7 +93,8 @@ TEST_CASE("adaptation: any budget gives the same bytes, at every step") {
   algorithm("maml")(roomy, bed.task, {bed.theta.data(), {}}, expected);
 
   int plans = 0;
-  for (std::size_t budget = roomy.memory().minimum; budget <= roomy.memory().bytes; budget += roomy.memory().bytes / 40) {
+  for (std::size_t budget = roomy.memory().minimum; budget <= roomy.memory().bytes;
+       budget += roomy.memory().bytes / 40) {
     auto options = bed.options(23);
     options.budget = budget;
     Adaptation<float> lean(parts, options);

@@ -26,7 +26,8 @@ public:
     if (fault_ == Fault::order_of_tasks && batch.tasks > 1) out.g[3] *= 1 + 1e-15;
   }
   void hvp(Point<double> at, const Batch<double>& batch, const double* tape, const Direction<double>& direction,
-           double* scratch, double* hv, std::ptrdiff_t stride, double* dx_dot, std::ptrdiff_t dx_stride) const override {
+           double* scratch, double* hv, std::ptrdiff_t stride, double* dx_dot,
+           std::ptrdiff_t dx_stride) const override {
     right_.hvp(at, batch, tape, direction, scratch, hv, stride, dx_dot, dx_stride);
     if (fault_ == Fault::asymmetric) hv[0] += 1e-6 * direction.v[5];
     if (fault_ == Fault::missing_term) hv[2] = 0;

@@ -6,7 +6,6 @@ cd "$TMP"
 settings=(--set train.iterations=40 --set train.checkpoint_every=10 --set train.validate_every=20 --set train.log_every=5
   --threads 2 --quiet)
 "$MAML" train sinusoid-10shot "${settings[@]}" --out whole
-"$MAML" eval whole --tasks 30 --json >/dev/null
 killed=0
 for point in checkpoint.before_write checkpoint.after_write checkpoint.after_fsync checkpoint.after_rename \
   metrics.append best.before_write best.after_write best.after_fsync best.after_rename; do
@@ -17,7 +16,6 @@ for point in checkpoint.before_write checkpoint.after_write checkpoint.after_fsy
     if [ "$status" = 137 ]; then killed=$((killed + 1)); else echo "$point:$count did not kill (exit $status)"; exit 1; fi
     if [ -e run/checkpoint.safetensors ]; then "$MAML" train --resume run --quiet
     else "$MAML" train sinusoid-10shot "${settings[@]}" --out run --overwrite; fi
-    "$MAML" eval run --tasks 30 --json >/dev/null
     for file in checkpoint.safetensors best.safetensors metrics.csv eval.json; do
       cmp "whole/$file" "run/$file" || { echo "$point:$count: $file differs"; exit 1; }
     done

@@ -7,7 +7,6 @@ train() { # NAME ARGUMENTS...
   shift
   "$MAML" train sinusoid-5shot --set train.iterations=20 --set train.checkpoint_every=10 --set train.validate_every=10 \
     --set inner.steps=120 --set 'inner.learned="layer"' --out "$name" --quiet "$@"
-  "$MAML" eval "$name" --tasks 40 --json >/dev/null
 }
 same() { # NAME: its results are those of `one`
   for file in checkpoint.safetensors best.safetensors metrics.csv eval.json; do

@@ -86,9 +86,9 @@ TEST_CASE("options: what is impossible is said with the key") {
           o.inner.step_weights = {1, 2};
         }) == "[inner.step_weights] has 2 weights, but inner.steps = 2 wants 3 (after 0, 1, .. steps)");
   CHECK(resolve_error([](Options& o) { o.model.input = {2}; }) ==
-        "[model.input] is [2], but sinusoid gives [1] (leave it out)");
+        "[model.input] is [2], but the tasks' inputs are [1] (in a config, leave it out)");
   CHECK(resolve_error([](Options& o) { o.model.layers = {"linear 3"}; }) ==
-        "[model.layers] the loss compares 3 values a row, but sinusoid gives 1 (change the size of the last layer)");
+        "[model.layers] the loss compares 3 values a row, but the tasks give 1 (change the size of the last layer)");
   CHECK(resolve_error([](Options& o) {
           o.inner.adapt = {"*", "!linear*"};
         }) == "[inner.adapt] leaves no parameter to adapt ([\"*\", \"!linear*\"])");

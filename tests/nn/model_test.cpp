@@ -1,0 +1,63 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "maml/nn/model.h"
+
+using namespace maml;
+
+TEST_CASE("model: the border orders a flattened image's elements C, H, W, for linear and for norms") {
+  // One image of 1 x 2 pixels and 2 channels: inside h, w, c = (0,0), (0,1), (1,0), (1,1); at the border c, h, w.
+  const Model model({{1, 2, 2},
+                     {"layer_norm", "flatten", "layer_norm", "batch_norm mode=support per_step=2", "linear 1"},
+                     "mse",
+                     "mean"});
+  std::vector<double> theta(model.parameters());
+  for (std::size_t i = 0; i < theta.size(); ++i) theta[i] = static_cast<double>(i);
+  const auto border = model.to_border(theta.data());
+  CHECK(model.from_border<double>(border) == theta);
+  const auto values = [&](const std::string& name) {
+    for (const auto& tensor : border)
+      if (tensor.name == name) return tensor;
+    return BorderTensor{};
+  };
+  CHECK(values("norm1.weight").shape == std::vector<std::size_t>{2, 1, 2});
+  CHECK(values("norm1.weight").values == std::vector<double>{0, 2, 1, 3});
+  CHECK(values("norm2.bias").shape == std::vector<std::size_t>{4});
+  CHECK(values("norm2.bias").values == std::vector<double>{12, 14, 13, 15});
+  CHECK(values("norm3.weight").shape == std::vector<std::size_t>{2, 4});
+  CHECK(values("norm3.weight").values == std::vector<double>{16, 18, 17, 19, 20, 22, 21, 23});
+  CHECK(values("linear1.weight").values == std::vector<double>{32, 34, 33, 35});
+}
+
+TEST_CASE("model: what is wrong with a layer's text is said by name") {
+  const auto refused = [](std::vector<std::string> layers, const char* text) {
+    INFO(text);
+    CHECK_THROWS_WITH_AS(Model({{8, 8, 1}, std::move(layers), "cross_entropy", "mean"}), doctest::Contains(text),
+                         Error);
+  };
+  refused({"conv2d 4 kernel=9 padding=valid"}, "[conv2d] kernel 9 is larger than input 8 x 8 x 1 (use padding=same)");
+  refused({"linear 4"}, "[linear] wants a vector, but its input is 8 x 8 x 1 (put \"flatten\" before it)");
+  refused({"conv2d 4 strid=2", "flatten"}, "unknown key 'strid' in \"conv2d 4 strid=2\"; did you mean stride?");
+  refused({"flaten"}, "unknown layer 'flaten'; did you mean flatten?");
+  refused({"flatten", "linear 4 init=hee"}, "unknown initial values 'hee'");
+  refused({"flatten", "linear"}, "the number of outputs is missing");
+  refused({"conv2d 4"}, "the output is 8 x 8 x 4, but the loss wants a vector");
+  refused({"flatten", "linear 9999999"}, "too large");
+  refused({"flatten", "linear 4", "batch_norm mode=support", "batch_norm"}, "mode support cannot be mixed");
+}
+
+TEST_CASE("model: a label beyond the outputs is refused, not written through") {
+  const Model model({{2}, {"linear 3"}, "cross_entropy", "mean"});
+  const auto objective = make_objective<float>(model, Mode::train);
+  const auto theta = model.initial<float>(1);
+  const std::vector<float> x = {1, 2}, label = {3};
+  Batch<float> batch;
+  batch.rows = 1;
+  batch.x = x.data();
+  batch.y = label.data();
+  std::vector<float> tape(objective->tape_size(1));
+  float loss = 0;
+  CHECK_THROWS_WITH_AS(objective->evaluate({theta.data(), 0, 0}, batch, tape.data(), &loss, nullptr),
+                       doctest::Contains("met class 3, but the model tells 3 apart"), Error);
+}
