@@ -14,14 +14,14 @@ steps = 5
 alpha = 0.0001
 [data]
 domain = "sinusoid"
-shots = 10
-tasks = 4
+shots = 400
+tasks = 1
 [train]
 iterations = 12
 TOML
 bench() { "$MAML" bench wide.toml --threads 1 --json --set "inner.steps=$1" --set "train.memory_mib=$2"; }
-bench 5 24 >low5.json
-bench 100 24 >low100.json
+bench 5 48 >low5.json
+bench 100 48 >low100.json
 bench 100 2000 >high100.json
 python3 - <<'PY'
 import json
