@@ -63,13 +63,7 @@ int run(const Arguments& a) {
             << (evaluations.size() > 1 ? std::to_string(evaluations.size()) + " seeds, " : "") << isa_name(active_isa())
             << "\n\n";
   // Published values are those of the run's own shots and rate.
-  const AboutOptions about = a.shots || a.alpha ? AboutOptions{} : options->about;
-  if (evaluations.size() == 1)
-    print_evaluation(evaluations.front(), about);
-  else
-    print_spread(evaluations, about);
-  if (!about.published.empty() && !about.source.empty())
-    std::cout << "  " << about.published_as << ": " << about.source << "\n";
+  print_evaluations(evaluations, a.shots || a.alpha ? AboutOptions{} : options->about);
   return 0;
 }
 

@@ -56,7 +56,7 @@ int run(const Arguments& a) {
   }
   for (const auto& preset : summary.presets) {
     std::cout << "\n" << preset.options.about.title << "\n";
-    print_spread(preset.evaluations, preset.options.about);
+    print_evaluations(preset.evaluations, preset.options.about);
   }
   std::cout << "\n";
   for (const auto& file : summary.files) std::cout << file << "\n";

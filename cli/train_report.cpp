@@ -44,21 +44,20 @@ Json run_json(const TrainedRun& run) {
 
 }  // namespace
 
-void print_evaluation(const EvaluationSummary& evaluation, const AboutOptions& about) {
-  Table table({"step", evaluation.metric, "+-95 %", about.published.empty() ? "" : about.published_as});
-  for (const auto& step : evaluation.steps)
-    table.add({std::to_string(step.step), table_number(step.mean), table_number(step.ci95),
-               published_at(about.published, step.step)});
+void print_evaluations(const std::vector<EvaluationSummary>& evaluations, const AboutOptions& about) {
+  const bool is_one = evaluations.size() == 1;
+  Table table({"step", evaluations.front().metric, is_one ? "+-95 %" : "std over seeds",
+               about.published.empty() ? "" : about.published_as});
+  const auto add = [&](int step, double mean, double spread) {
+    table.add({std::to_string(step), table_number(mean), table_number(spread), published_at(about.published, step)});
+  };
+  if (is_one)
+    for (const auto& step : evaluations.front().steps) add(step.step, step.mean, step.ci95);
+  else
+    for (const auto& step : spread_of(evaluations)) add(step.step, step.mean, step.deviation);
   table.print(std::cout);
-}
-
-void print_spread(const std::vector<EvaluationSummary>& evaluations, const AboutOptions& about) {
-  Table table(
-      {"step", evaluations.front().metric, "std over seeds", about.published.empty() ? "" : about.published_as});
-  for (const auto& step : spread_of(evaluations))
-    table.add({std::to_string(step.step), table_number(step.mean), table_number(step.deviation),
-               published_at(about.published, step.step)});
-  table.print(std::cout);
+  if (!about.published.empty() && !about.source.empty())
+    std::cout << "  " << about.published_as << ": " << about.source << "\n";
 }
 
 void print_results(const std::vector<TrainedRun>& runs, const std::string& folder) {
@@ -81,12 +80,7 @@ void print_results(const std::vector<TrainedRun>& runs, const std::string& folde
   if (evaluations.empty()) return;
   std::cout << "\nOn " << with_commas(evaluations.front().tasks) << " test tasks, after so many inner steps"
             << (evaluations.size() > 1 ? ", over " + std::to_string(evaluations.size()) + " seeds" : "") << ":\n";
-  if (evaluations.size() == 1)
-    print_evaluation(evaluations.front(), about);
-  else
-    print_spread(evaluations, about);
-  if (!about.published.empty() && !about.source.empty())
-    std::cout << "  " << about.published_as << ": " << about.source << "\n";
+  print_evaluations(evaluations, about);
   const auto longer = 2 * std::max<std::int64_t>(runs.front().options.train.iterations, 1);
   Table next({"Next:", ""});
   next.add({"  maml plot " + folder, "pictures of it"});

@@ -15,10 +15,9 @@ struct TrainedRun {
   TrainSummary summary;
 };
 
-/// The table of an evaluation, beside published values where there are any.
-void print_evaluation(const EvaluationSummary&, const AboutOptions&);
-/// The table of several: mean and spread (standard deviation) over the runs.
-void print_spread(const std::vector<EvaluationSummary>&, const AboutOptions&);
+/// The table of an evaluation with its 95 % interval, or of several with their spread (standard deviation), beside
+/// published values where there are any. At least one.
+void print_evaluations(const std::vector<EvaluationSummary>&, const AboutOptions&);
 
 /// What came of runs and what one may do next; folder: what the user named, or the one run's own.
 void print_results(const std::vector<TrainedRun>&, const std::string& folder);

@@ -133,7 +133,7 @@ public:
     if (d_rates) std::fill_n(d_rates, tasks() * rates.size(), T(0));
     for (int k = steps() - 1; k >= 0; --k) {
       const Point<T> at = theta(k);
-      if (order == Order::first && !d_rates) {  // no rule lets v past its own gradient change
+      if (order == Order::first && !d_rates) {  // without its gradient a step is the identity
         if (inject) inject(k, at, v);
         continue;
       }

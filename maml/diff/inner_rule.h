@@ -20,9 +20,9 @@ struct Slice {
 /// What shares one inner rate.
 enum class RateSharing { number, slice, element };
 
-/// The inner rates: alpha_k = m ⊙ r_k, a mask m of zeros and ones times rates r_k (DESIGN: one number, per slice, per
-/// element; the same at every step or one set a step). The mask stands apart from the rates, so that no learning of
-/// rates ever thaws a frozen parameter.
+/// The inner rates: alpha_k = m ⊙ r_k, a mask m of zeros and ones times rates r_k (one number, per slice, per element;
+/// the same at every step or one set a step). The mask stands apart from the rates, so that no learning of rates ever
+/// thaws a frozen parameter.
 class RateLayout {
 public:
   /// mask: one 0 or 1 a slice. steps: inner steps that have rates of their own (1: the same at every step).

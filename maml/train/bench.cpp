@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
@@ -74,19 +75,20 @@ BenchSummary bench(const Options& options, const std::string& workload, int thre
   summary.isa = isa_name(active_isa());
 
   Iterations iterations(experiment, summary.threads);
-  constexpr int rounds = 10;
+  constexpr int rounds = 20;
   iterations.run(1);
   // As many iterations a round as fit, by those of the warm-up.
   std::int64_t count = 1;
   double warm_up = iterations.run(count);
   while (warm_up < seconds / (2 * rounds)) warm_up = iterations.run(count *= 2);
   count = std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(count) * seconds / rounds / warm_up));
-  double times[rounds];
-  for (double& time : times) time = iterations.run(count) / static_cast<double>(count);
-  std::nth_element(times, times + rounds / 2, times + rounds);
-  summary.seconds_per_iteration = times[rounds / 2];
+  const double peak_before = measure_peak_gflops(summary.threads, false, active_isa());
+  double best = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < rounds; ++round)
+    best = std::min(best, iterations.run(count) / static_cast<double>(count));
+  summary.seconds_per_iteration = best;
   summary.gflops = meta_iteration_flops(experiment) / summary.seconds_per_iteration / 1e9;
-  summary.peak_gflops = measure_peak_gflops(summary.threads, false, active_isa());
+  summary.peak_gflops = std::max(peak_before, measure_peak_gflops(summary.threads, false, active_isa()));
   summary.peak_fraction = summary.gflops / summary.peak_gflops;
   summary.peak_rss_mb = peak_rss_mb();
   return summary;

@@ -14,7 +14,7 @@ struct BenchSummary {
   std::string workload;
   int threads = 0;
   std::string isa;
-  double seconds_per_iteration = 0;  ///< sampling, reduction and outer update included; median of the rounds
+  double seconds_per_iteration = 0;  ///< sampling, reduction and outer update included; the best of twenty rounds
   double gflops = 0;
   double peak_gflops = 0;  ///< measured in the same run
   double peak_fraction = 0;
