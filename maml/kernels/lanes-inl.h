@@ -2,8 +2,8 @@
 //   Single<T>  one value (also std::complex<double>: derivatives by complex step)
 //   Vector<T>  as many values as the instruction set's registers hold
 //   Dual<N>    a value and its derivative along one direction, N any of the above
-// All know + - * /, unary -, sqrt, exp, log, tanh, sigmoid, greater, equal, both, select. Comparisons look at values only
-// (of a complex number at its real part), so a branch is the same in value and tangent.
+// All know + - * /, unary -, sqrt, exp, log, tanh, sigmoid, greater, equal, both, select. Comparisons look at values
+// only (of a complex number at its real part), so a branch is the same in value and tangent.
 
 #if defined(MAML_KERNELS_LANES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef MAML_KERNELS_LANES_INL_H_
@@ -36,8 +36,12 @@ struct Part {
   std::size_t begin, count;
 };
 
-template <class T> constexpr double real_part(T x) { return static_cast<double>(x); }
-template <class T> constexpr double real_part(std::complex<T> x) { return static_cast<double>(x.real()); }
+template <class T> constexpr double real_part(T x) {
+  return static_cast<double>(x);
+}
+template <class T> constexpr double real_part(std::complex<T> x) {
+  return static_cast<double>(x.real());
+}
 
 template <class T> struct Single {
   T raw;
@@ -60,11 +64,13 @@ template <class T> struct Single {
 };
 
 /// A Vector's comparison, lane by lane.
-template <class T> struct LaneMask {
-  hn::Mask<hn::ScalableTag<T>> raw;
-};
-template <class T> HWY_INLINE LaneMask<T> both(LaneMask<T> a, LaneMask<T> b) { return {hn::And(a.raw, b.raw)}; }
-HWY_INLINE bool both(bool a, bool b) { return a && b; }
+template <class T> struct LaneMask { hn::Mask<hn::ScalableTag<T>> raw; };
+template <class T> HWY_INLINE LaneMask<T> both(LaneMask<T> a, LaneMask<T> b) {
+  return {hn::And(a.raw, b.raw)};
+}
+HWY_INLINE bool both(bool a, bool b) {
+  return a && b;
+}
 
 template <class T> struct Vector {
   using D = hn::ScalableTag<T>;
@@ -167,20 +173,20 @@ template <class T> struct VectorLanes {
     for (std::size_t i = 0; i < at.count; ++i) p[at.begin + i] = lanes[i];
   }
 #endif
-  static HWY_INLINE Single<T> sum(Number x, Full) { return {hn::GetLane(hn::SumOfLanes(D(), x.raw))}; }
+  static HWY_INLINE Single<T> sum(Number x, Full) {
+    return {hn::GetLane(hn::SumOfLanes(D(), x.raw))};
+  }
   static HWY_INLINE Single<T> sum(Number x, Part at) {
     return {hn::GetLane(hn::SumOfLanes(D(), hn::IfThenElseZero(hn::FirstN(D(), at.count), x.raw)))};
   }
-  static HWY_INLINE Number broadcast(Single<T> x) { return {hn::Set(D(), x.raw)}; }
+  static HWY_INLINE Number broadcast(Single<T> x) {
+    return {hn::Set(D(), x.raw)};
+  }
 };
 
 /// Vectors where there are vectors of T, singles elsewhere.
-template <class T> struct LanesOf {
-  using Type = VectorLanes<T>;
-};
-template <class T> struct LanesOf<std::complex<T>> {
-  using Type = SingleLanes<std::complex<T>>;
-};
+template <class T> struct LanesOf { using Type = VectorLanes<T>; };
+template <class T> struct LanesOf<std::complex<T>> { using Type = SingleLanes<std::complex<T>>; };
 
 }  // namespace HWY_NAMESPACE
 }  // namespace maml

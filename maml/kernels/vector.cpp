@@ -46,8 +46,12 @@ template <class T> void negate_product_all(std::size_t n, const T* x, const T* y
   void add_scaled_##suffix(std::size_t n, const T* x, T factor, const T* y, T* out) {                                  \
     add_scaled_all(n, x, factor, y, out);                                                                              \
   }                                                                                                                    \
-  void add_##suffix(std::size_t n, const T* x, const T* y, T* out) { add_all(n, x, y, out); }                          \
-  void negate_product_##suffix(std::size_t n, const T* x, const T* y, T* out) { negate_product_all(n, x, y, out); }
+  void add_##suffix(std::size_t n, const T* x, const T* y, T* out) {                                                   \
+    add_all(n, x, y, out);                                                                                             \
+  }                                                                                                                    \
+  void negate_product_##suffix(std::size_t n, const T* x, const T* y, T* out) {                                        \
+    negate_product_all(n, x, y, out);                                                                                  \
+  }
 MAML_VECTOR_FUNCTIONS(float, f32)
 MAML_VECTOR_FUNCTIONS(double, f64)
 MAML_VECTOR_FUNCTIONS(std::complex<double>, c64)
