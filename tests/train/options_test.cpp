@@ -185,3 +185,7 @@ TEST_CASE("presets: all are found, load, resolve, and differ from their twins in
   CHECK(error_of([&] { preset("x", {"/nowhere"}); }) ==
         "[x] no presets were found in /nowhere (set MAML_PRESETS to their folder)");
 }
+
+TEST_CASE("options: text that the TOML library asserts on is refused like any other") {
+  CHECK_THROWS_WITH_AS(parse_options("[#\n", "x.toml"), doctest::Contains("[x.toml] line 1"), Error);
+}
