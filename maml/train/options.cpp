@@ -167,7 +167,35 @@ void read_table(Options& options, const toml::table& table, const std::string& p
   }
 }
 
+/// Throws Error for a character outside ASCII that stands neither in quotes nor in a comment, which TOML does not allow
+/// and toml++ 3.3 does not survive.
+void require_ascii_outside_quotes(const std::string& text, const std::string& name) {
+  std::string quote;  // what ends the text we are in
+  int line = 1;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    line += c == '\n';
+    if (!quote.empty()) {
+      if (c == '\\' && quote[0] == '"')
+        ++i;
+      else if (text.compare(i, quote.size(), quote) == 0)
+        i += quote.size() - 1, quote.clear();
+      else if (c == '\n' && quote.size() == 1)
+        quote.clear();
+    } else if (c == '#') {
+      i = std::min(text.find('\n', i), text.size()) - 1;
+    } else if (c == '"' || c == '\'') {
+      quote = std::string(text.compare(i, 3, std::string(3, c)) == 0 ? 3 : 1, c);
+      i += quote.size() - 1;
+    } else {
+      require(static_cast<unsigned char>(c) < 0x80, name, "line ", line,
+              ": a character outside ASCII stands outside quotes (quote the text, or remove it)");
+    }
+  }
+}
+
 toml::table parse_toml(const std::string& text, const std::string& name) {
+  require_ascii_outside_quotes(text, name);
   try {
     return toml::parse(text, name);
   } catch (const toml::parse_error& error) {

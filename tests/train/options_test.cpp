@@ -188,4 +188,7 @@ TEST_CASE("presets: all are found, load, resolve, and differ from their twins in
 
 TEST_CASE("options: text that the TOML library asserts on is refused like any other") {
   CHECK_THROWS_WITH_AS(parse_options("[#\n", "x.toml"), doctest::Contains("[x.toml] line 1"), Error);
+  CHECK_THROWS_WITH_AS(parse_options("[outer]\nepsilon = \u039e-8\n", "x.toml"),
+                       doctest::Contains("[x.toml] line 2: a character outside ASCII"), Error);
+  CHECK(parse_options("# \u039e\n[about]\ntitle = \"\u039e\"\n", "x.toml").about.title == "\u039e");
 }
