@@ -1,6 +1,8 @@
 #include "maml/train/options.h"
 
 #include <algorithm>
+#include <cctype>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <type_traits>
@@ -184,7 +186,9 @@ void require_ascii_outside_quotes(const std::string& text, const std::string& na
         quote.clear();
     } else if (c == '#') {
       i = std::min(text.find('\n', i), text.size()) - 1;
-    } else if (c == '"' || c == '\'') {
+    } else if ((c == '"' || c == '\'') &&
+               !(i > 0 && (std::isalnum(static_cast<unsigned char>(text[i - 1])) || std::strchr("_+-", text[i - 1])))) {
+      // (A quote right behind a bare word opens nothing.)
       quote = std::string(text.compare(i, 3, std::string(3, c)) == 0 ? 3 : 1, c);
       i += quote.size() - 1;
     } else {
