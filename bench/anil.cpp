@@ -8,7 +8,7 @@
 #include "maml/kernels/isa.h"
 #include "maml/kernels/peak.h"
 #include "maml/nn/work.h"
-#include "tests/support/fixed_task.h"
+#include "tests/support/bed.h"
 
 using namespace maml;
 using namespace maml::test;

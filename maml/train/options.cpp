@@ -174,7 +174,8 @@ void read_table(Options& options, const toml::table& table, const std::string& p
 void require_ascii_outside_quotes(const std::string& text, const std::string& name) {
   std::string quote;  // what ends the text we are in
   int line = 1;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  const std::size_t begin = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;  // a byte-order mark
+  for (std::size_t i = begin; i < text.size(); ++i) {
     const char c = text[i];
     line += c == '\n';
     if (!quote.empty()) {

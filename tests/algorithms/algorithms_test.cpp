@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "maml/algorithms/algorithm.h"
-#include "tests/support/fixed_task.h"
+#include "tests/support/bed.h"
 
 using namespace maml;
 using namespace maml::test;

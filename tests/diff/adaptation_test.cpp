@@ -5,7 +5,7 @@
 
 #include "maml/algorithms/algorithm.h"
 #include "maml/diff/memory_plan.h"
-#include "tests/support/fixed_task.h"
+#include "tests/support/bed.h"
 
 using namespace maml;
 using namespace maml::test;

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "maml/nn/check_model.h"
-#include "tests/support/fixed_task.h"
+#include "tests/support/bed.h"
 
 using namespace maml;
 using namespace maml::test;

@@ -11,7 +11,7 @@
 #include "maml/io/safetensors.h"
 #include "maml/kernels/vector.h"
 #include "maml/nn/model.h"
-#include "tests/support/fixed_task.h"
+#include "tests/support/bed.h"
 
 // Meta-gradients against those of another framework: tests/golden/NAME.toml and NAME.safetensors, which
 // tests/golden/make_golden.py made by differentiating the unrolled inner loop in reverse.
@@ -136,7 +136,7 @@ void run_case(const std::filesystem::path& path) {
 
   Adaptation<double> adaptation({objective.get(), objective.get(), rule.get(), &layout, nullptr}, options);
   adaptation.set_rates(slice_rates(config, file, layout).data());
-  test::FixedTask<double> task(data);
+  CheckTask<double> task(data, 0, data.tasks);
   const std::size_t all = data.tasks * model.parameters();
   std::vector<double> losses(data.tasks), step_losses(data.tasks), v(all), gradient(all),
       d_rates(data.tasks * layout.size());

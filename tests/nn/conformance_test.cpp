@@ -6,7 +6,7 @@
 #include "maml/algorithms/algorithm.h"
 #include "maml/kernels/isa.h"
 #include "maml/nn/check_model.h"
-#include "tests/support/fixed_task.h"
+#include "tests/support/bed.h"
 #include "tests/support/model_cases.h"
 
 using namespace maml;

@@ -9,7 +9,7 @@
 
 #include "maml/base/error.h"
 #include "maml/io/safetensors.h"
-#include "tests/support/fixed_task.h"
+#include "tests/support/bed.h"
 #include "tests/train/small_run.h"
 
 using namespace maml;

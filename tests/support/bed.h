@@ -5,38 +5,10 @@
 #include <vector>
 
 #include "maml/diff/adaptation.h"
+#include "maml/diff/check_task.h"
 #include "maml/nn/check_model.h"
 
 namespace maml::test {
-
-/// A group of tasks with the data of a CheckData, in any number type.
-template <class T> class FixedTask : public Task<T> {
-public:
-  explicit FixedTask(const CheckData& data)
-      : data_(data), x_(data.x.begin(), data.x.end()), y_(data.y.begin(), data.y.end()) {}
-  Batch<T> support(int, Point<T>) override { return batch(0, data_.support_rows, 0); }
-  Batch<T> query(Point<T>) override {
-    if (data_.couple_query) return batch(0, data_.support_rows + data_.query_rows, data_.support_rows);
-    return batch(data_.support_rows, data_.query_rows, 0);
-  }
-
-private:
-  Batch<T> batch(std::size_t begin, std::size_t rows, std::size_t support_rows) const {
-    const std::size_t all = data_.support_rows + data_.query_rows;
-    Batch<T> batch;
-    batch.tasks = data_.tasks;
-    batch.rows = rows;
-    batch.support_rows = support_rows;
-    batch.x = x_.data() + begin * data_.inputs;
-    batch.x_stride = static_cast<std::ptrdiff_t>(all * data_.inputs);
-    batch.y = y_.data() + begin * data_.targets;
-    batch.y_stride = static_cast<std::ptrdiff_t>(all * data_.targets);
-    batch.shots = data_.shots;
-    return batch;
-  }
-  const CheckData data_;
-  const std::vector<T> x_, y_;
-};
 
 /// A model with its data, ready to adapt.
 template <class T> struct Bed {
@@ -44,12 +16,12 @@ template <class T> struct Bed {
   CheckData data;
   std::unique_ptr<Objective<T>> objective;
   std::unique_ptr<InnerRule<T>> rule = make_sgd<T>();
-  FixedTask<T> task;
+  CheckTask<T> task;
   std::vector<T> theta;
 
   Bed(const ModelOptions& options, std::size_t tasks, std::size_t support_rows, std::size_t query_rows)
       : model(options), data(random_check_data(model, tasks, support_rows, query_rows, 1)),
-        objective(make_objective<T>(model, Mode::train)), task(data), theta(model.initial<T>(1)) {}
+        objective(make_objective<T>(model, Mode::train)), task(data, 0, tasks), theta(model.initial<T>(1)) {}
 
   AdaptationOptions options(int steps) const {
     AdaptationOptions options;
