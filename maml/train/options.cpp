@@ -10,14 +10,8 @@
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
 #include "maml/io/atomic_file.h"
+#include "maml/io/toml.h"
 #include "maml/train/option_text.h"
-
-// toml++ 3.3 asserts (in release: assumes) some of what it reports as an error right after; the error is what we want.
-#pragma push_macro("NDEBUG")
-#undef NDEBUG
-#define TOML_ASSERT(expr) static_cast<void>(0)
-#include <toml++/toml.h>
-#pragma pop_macro("NDEBUG")
 
 namespace maml {
 

@@ -4,11 +4,11 @@
 #include <filesystem>
 #include <set>
 #include <string>
-#include <toml++/toml.h>
 #include <vector>
 
 #include "maml/diff/adaptation.h"
 #include "maml/io/safetensors.h"
+#include "maml/io/toml.h"
 #include "maml/kernels/vector.h"
 #include "maml/nn/model.h"
 #include "tests/support/bed.h"
