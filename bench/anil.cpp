@@ -23,8 +23,8 @@ Timing time_row(const char* name, Bed<float>& bed, int steps) {
   const bool is_anil = std::string(name) == "anil";
   const auto layout = bed.layout({is_anil ? "linear5*" : "*"});
   const std::size_t front_layers = is_anil ? bed.model.layer_at(layout.frozen_front()) : 0;
-  const auto front = make_feature_map<float>(bed.model, front_layers, Mode::train);
-  const auto head = make_objective<float>(bed.model, Mode::train, nullptr, front_layers);
+  const auto front = make_feature_map<float>(bed.model, front_layers, Mode{});
+  const auto head = make_objective<float>(bed.model, Mode{}, nullptr, front_layers);
   Adaptation<float> adaptation({head.get(), head.get(), bed.rule.get(), &layout, is_anil ? front.get() : nullptr},
                                bed.options(steps));
   const float alpha = 0.01f;

@@ -18,7 +18,7 @@ using namespace maml;
 int main() {
   constexpr std::size_t tasks = 25, shots = 10;
   const Model model({{1}, {"linear 40", "relu", "linear 40", "relu", "linear 1"}, "mse", "mean"});
-  const auto objective = make_objective<float>(model, Mode::train);
+  const auto objective = make_objective<float>(model, Mode{});
   const auto sinusoid = make_sinusoid();
   const auto waves = sinusoid->group<float>(tasks, {.shots = shots, .query_shots = shots});
 

@@ -56,7 +56,7 @@ int main() {
   };
   const std::vector<float> x(wave.x.begin(), wave.x.end());
   const Batch<float> grid{.rows = width, .x = x.data()};
-  const Predictor<float> predict(model, Mode::evaluate);
+  const Predictor<float> predict(model, Mode{.evaluating = true});
   std::vector<float> tape(predict.tape_size(width)), before(width), after(width);
   predict(adaptation->theta(0), grid, tape.data(), before.data(), 0);
   const Point<float> adapted = adaptation->theta(5);

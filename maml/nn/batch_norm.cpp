@@ -11,15 +11,13 @@ HWY_BEFORE_NAMESPACE();
 namespace maml::HWY_NAMESPACE {
 
 /// Each channel to mean 0 and variance 1 over rows and pixels (Ioffe and Szegedy 2015), then times weight (optional)
-/// plus bias. Whose rows give mean and variance is the mode (docs/design.md, batch norm):
+/// plus bias. Whose rows give mean and variance is the call's to say, else the text's (docs/design.md, batch norm):
 ///   transductive  the batch at hand, in testing too (the original MAML)
 ///   support       the support rows; a query batch then begins with them, and gradient and H v flow through both
 ///   running       in training the batch at hand, in evaluation the running statistics
 /// per_step=K keeps weight and bias for each of K inner steps (MAML++). Cache: mean and 1 / std.
 class BatchNorm : public VectorLayer<BatchNorm> {
 public:
-  enum class Statistics { transductive, support, running };
-
   BatchNorm(const LayerText& text, const Shape& input)
       : VectorLayer(describe(text, input)), epsilon_(text.number("epsilon", 1e-3)),
         momentum_(text.number("momentum", 0.1)), steps_(text.size("per_step", 1)) {
@@ -97,7 +95,7 @@ private:
     return s(std::min(static_cast<std::size_t>(step), steps_ - 1) * channels_);
   }
   template <class Pass> bool reads_state(const Frame<Pass>& f) const {
-    return f.evaluating && mode_ == Statistics::running;
+    return f.evaluating && f.statistics == Statistics::running;
   }
   template <class Pass, class At> HWY_INLINE typename Pass::Number weight(const Frame<Pass>& f, At at) const {
     return has_weight() ? Pass::load(f.parameter[0] + set_offset(f.step), at) : Pass::Number::set(1);
@@ -107,7 +105,7 @@ private:
   template <class Pass, class At>
   void move_state(const Frame<Pass>& f, At at, typename Pass::Number mean, typename Pass::Number variance) const {
     if constexpr (std::is_same_v<typename Pass::Ref, typename Value<typename Pass::Scalar>::Ref>) {
-      if (mode_ != Statistics::running || !f.state_delta || !f.state) return;
+      if (f.statistics != Statistics::running || !f.state_delta || !f.state) return;
       using Ref = typename Pass::Ref;
       const auto rate = Pass::Number::set(momentum_);
       const auto add = [&](std::size_t offset, typename Pass::Number now) HWY_ATTR {
@@ -133,21 +131,14 @@ private:
     if (text.flag("gamma", true))
       info.parameters.push_back({"weight", steps * channels, parse_init("batch_norm", "ones", 1, 1), shape, order});
     info.parameters.push_back({"bias", steps * channels, parse_init("batch_norm", "zeros", 1, 1), shape, order});
-    const Statistics mode = statistics(text);
-    if (mode == Statistics::running) info.state = {{"running_mean", channels, 0}, {"running_var", channels, 1}};
+    info.statistics = parse_statistics("batch_norm", text.word("mode", "transductive"));
+    if (info.statistics == Statistics::running)
+      info.state = {{"running_mean", channels, 0}, {"running_var", channels, 1}};
     info.depends_on_step = per_step;
-    info.couples_query = mode == Statistics::support;
     return info;
-  }
-  static Statistics statistics(const LayerText& text) {
-    const auto mode = text.word("mode", "transductive", {"transductive", "support", "running"});
-    return mode == "support" ? Statistics::support : mode == "running" ? Statistics::running : Statistics::transductive;
   }
 
   const std::size_t channels_ = info().input.channels(), pixels_ = info().input.size() / channels_;
-  const Statistics mode_ = info().couples_query    ? Statistics::support
-                           : !info().state.empty() ? Statistics::running
-                                                   : Statistics::transductive;
   const double epsilon_, momentum_;
   const std::size_t steps_;
 };

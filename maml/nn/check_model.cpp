@@ -5,7 +5,7 @@
 namespace maml {
 
 CheckData random_check_data(const Model& model, std::size_t tasks, std::size_t support_rows, std::size_t query_rows,
-                            std::uint64_t seed) {
+                            std::uint64_t seed, Mode mode) {
   Rng rng(seed, Purpose::check, 1);
   CheckData data;
   data.tasks = tasks;
@@ -14,7 +14,7 @@ CheckData random_check_data(const Model& model, std::size_t tasks, std::size_t s
   data.inputs = model.input().size();
   data.targets = model.loss().targets(model.output().size());
   data.shots = 3;
-  data.couple_query = model.couples_query();
+  data.couple_query = model.couples_query(mode);
   const std::size_t rows = tasks * (support_rows + query_rows);
   const bool classes = model.loss().name() == "cross_entropy";
   const auto outputs = static_cast<std::uint32_t>(model.output().size());
@@ -35,7 +35,7 @@ std::vector<Residual> check_model(const Model& model, const CheckOptions& option
   const auto objective = make_objective<double>(model, mode, state.data());
   const auto complex = make_first_order_objective(model, mode, complex_state.data());
   CheckSubject subject{objective.get(), complex.get(), model.slices(), model.initial<double>(options.seed),
-                       random_check_data(model, 3, support_rows, query_rows, options.seed)};
+                       random_check_data(model, 3, support_rows, query_rows, options.seed, mode)};
   Rng rng(options.seed, Purpose::check, 2);
   for (auto& parameter : subject.theta) parameter += 0.1 * rng.normal();
   return check_objective(subject, options);

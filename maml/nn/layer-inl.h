@@ -34,6 +34,7 @@ template <class Pass> struct Frame {
   std::size_t rows, support_rows;
   int step;
   bool evaluating;
+  Statistics statistics;
   Ref x, y, cache, dy, dx;
   std::array<Ref, max_parameter_slices> parameter, d_parameter;
   const Scalar* state;
@@ -75,6 +76,7 @@ private:
     frame.support_rows = call.support_rows;
     frame.step = call.step;
     frame.evaluating = call.evaluating;
+    frame.statistics = call.statistics;
     frame.state = call.state;
     const auto& specs = info().parameters;
     for (std::size_t task = 0; task < call.tasks; ++task) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "maml/kernels/pass.h"
 #include "maml/nn/init.h"
 #include "maml/nn/layer_text.h"
+#include "maml/nn/mode.h"
 
 namespace maml {
 
@@ -38,10 +40,10 @@ struct LayerInfo {
   Shape input, output;
   std::vector<ParameterSpec> parameters = {};
   std::vector<StateSpec> state = {};
-  bool is_view = false;          ///< output is the input under another shape; no pass runs
-  bool couples_query = false;    ///< a query batch must begin with the support rows
-  bool depends_on_step = false;  ///< keeps parameters for each inner step
-  double products_per_row = 0;   ///< multiply-adds of one forward pass over one row, real pixels only
+  bool is_view = false;                       ///< output is the input under another shape; no pass runs
+  std::optional<Statistics> statistics = {};  ///< of layers over batch statistics: which, unless the call says
+  bool depends_on_step = false;               ///< keeps parameters for each inner step
+  double products_per_row = 0;                ///< multiply-adds of one forward pass over one row, real pixels only
 };
 
 /// An array of the call, for every task: task i's part lies `stride` further (tangents have a stride of their own).
@@ -64,12 +66,13 @@ template <class T> struct Strided<Tangent<T>> {
 template <class P> struct LayerCall {
   using Scalar = typename P::Scalar;
   std::size_t tasks = 1, rows = 0;
-  std::size_t support_rows = 0;  ///< see Batch
-  int step = 0;                  ///< inner step, for parameters kept per step
-  bool evaluating = false;       ///< read the running statistics
-  Strided<P> x, y, cache;        ///< forward reads x and writes y and cache; backward reads all three
-  Strided<P> parameters;         ///< the layer's part of theta
-  std::uint32_t active = ~0u;    ///< bit i: parameter slice i has a tangent that may differ from zero
+  std::size_t support_rows = 0;                      ///< see Batch
+  int step = 0;                                      ///< inner step, for parameters kept per step
+  bool evaluating = false;                           ///< running statistics are read
+  Statistics statistics = Statistics::transductive;  ///< the call's, else the layer's
+  Strided<P> x, y, cache;      ///< forward reads x and writes y and cache; backward reads all three
+  Strided<P> parameters;       ///< the layer's part of theta
+  std::uint32_t active = ~0u;  ///< bit i: parameter slice i has a tangent that may differ from zero
   /// Backward reads dy and writes dx (null: not wanted). What a pass has written it may read back only to add to it: in
   /// the tangent pass values are the tape's.
   Strided<P> dy, dx;
@@ -87,6 +90,10 @@ public:
   virtual ~Layer() = default;
 
   const LayerInfo& info() const { return info_; }
+  /// Which batch statistics count in a call of this mode; none: the layer's rows do not meet.
+  std::optional<Statistics> statistics(Mode mode) const {
+    return info_.statistics && mode.statistics ? mode.statistics : info_.statistics;
+  }
   /// Elements that forward leaves for backward, for a batch of this many rows.
   virtual std::size_t cache_size(std::size_t rows) const = 0;
 

@@ -19,7 +19,6 @@ struct Model::Impl {
   std::vector<double> state_initial;
   std::unique_ptr<Loss> loss;
   std::size_t parameters = 0;
-  bool couples_query = false;
 };
 
 Model::Model(const ModelOptions& options) : impl_(std::make_unique<Impl>()) {
@@ -50,7 +49,6 @@ Model::Model(const ModelOptions& options) : impl_(std::make_unique<Impl>()) {
       self.state_slices.push_back({name + "." + spec.name, self.state_initial.size(), spec.size});
       self.state_initial.insert(self.state_initial.end(), spec.size, spec.initial);
     }
-    self.couples_query = self.couples_query || info.couples_query;
     shape = info.output;
     // A flattened image keeps its origin through layers that leave its shape alone.
     if (shape.flattened_from.empty() && shape == info.input) shape.flattened_from = info.input.flattened_from;
@@ -58,9 +56,7 @@ Model::Model(const ModelOptions& options) : impl_(std::make_unique<Impl>()) {
     self.layers.push_back(std::move(layer));
   }
   require(self.parameters > 0, "model.layers", "has no parameters to learn (add a linear or conv2d layer)");
-  for (const auto& layer : self.layers)
-    require(!self.couples_query || layer->info().kind != "batch_norm" || layer->info().couples_query, "batch_norm",
-            "mode support cannot be mixed with other modes in one model (use one mode)");
+  (void)couples_query({});
   require(shape.extents.size() == 1, "model.layers", "the output is ", to_string(shape),
           ", but the loss wants a vector (end with \"flatten\" or \"linear N\")");
   self.loss = make_loss(options.loss, options.normalisation);
@@ -99,8 +95,19 @@ const std::string& Model::layer_name(std::size_t i) const {
 const Loss& Model::loss() const {
   return *impl_->loss;
 }
-bool Model::couples_query() const {
-  return impl_->couples_query;
+
+bool Model::couples_query(Mode mode) const {
+  bool couples = false, does_not = false;
+  for (std::size_t i = 0; i < layer_count(); ++i) {
+    const auto statistics = layer(i).statistics(mode);
+    if (!statistics) continue;
+    (*statistics == Statistics::support ? couples : does_not) = true;
+    require(statistics != Statistics::running || !layer(i).info().state.empty(), layer_name(i),
+            "keeps no running statistics (train it with mode=running, or ask for another mode)");
+  }
+  require(!couples || !does_not, "batch_norm",
+          "mode support cannot be mixed with other modes in one model (use one mode)");
+  return couples;
 }
 
 std::size_t Model::layer_at(std::size_t parameter_offset) const {

@@ -47,8 +47,9 @@ public:
   /// The layer's name: its kind, numbered by kind (`linear2`).
   const std::string& layer_name(std::size_t i) const;
   const Loss& loss() const;
-  /// Whether query batches must begin with the support rows (batch norm in mode `support`).
-  bool couples_query() const;
+  /// Whether query batches must begin with the support rows (statistics `support`). Throws Error where the mode asks
+  /// for running statistics that a layer does not keep.
+  bool couples_query(Mode) const;
   /// Index of the layer that owns this element of the parameter vector.
   std::size_t layer_at(std::size_t parameter_offset) const;
 
@@ -70,12 +71,10 @@ private:
 /// (`["*", "!norm*"]`). Throws Error for a pattern that matches nothing.
 std::vector<unsigned char> adapted_slices(const std::vector<Slice>&, const std::vector<std::string>& patterns);
 
-/// Whether running statistics are read (evaluation) or the batch's own are used (training), for batch norm `running`.
-enum class Mode { train, evaluate };
-
 /// The loss of a model's layers [first, layer_count()) as an objective; its parameters are those layers' slices. For
 /// T = float, double; and once differentiable for std::complex<double>.
-/// state: the running statistics (Model::state_size() values), may be null where the model has none.
+/// state: the running statistics (Model::state_size() values), may be null where the model has none. Throws Error where
+/// the mode asks for running statistics that a layer does not keep.
 template <class T>
 std::unique_ptr<Objective<T>> make_objective(const Model&, Mode, const T* state = nullptr, std::size_t first_layer = 0);
 template <class T>

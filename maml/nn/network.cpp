@@ -99,7 +99,8 @@ template <class P> LayerCall<P> NetworkPass<P>::layer_call(std::size_t i) const 
   layer.rows = call_.rows;
   layer.support_rows = call_.support_rows;
   layer.step = call_.step;
-  layer.evaluating = call_.evaluating;
+  layer.evaluating = call_.mode.evaluating;
+  layer.statistics = entry.layer->statistics(call_.mode).value_or(Statistics::transductive);
   layer.parameters = at(call_.theta, entry.parameter_offset);
   layer.active = active_bits(entry);
   layer.state = call_.state ? call_.state + entry.state_offset : nullptr;

@@ -43,7 +43,7 @@ private:
 template <class P> struct NetworkCall {
   std::size_t tasks, rows, support_rows;
   int step;
-  bool evaluating;
+  Mode mode;
   Strided<P> x, theta, tape;
   const typename P::Scalar* state = nullptr;  ///< the model's whole state
   const unsigned char* active = nullptr;      ///< see Direction; tangent pass only

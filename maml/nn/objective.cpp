@@ -15,9 +15,9 @@ template <class T>
 NetworkPass<Value<T>> value_pass(const Network& network, Mode mode, const T* state, Point<T> point,
                                  const Batch<T>& batch, T* tape) {
   return {network,
-          {batch.tasks, batch.rows, batch.support_rows, point.step, mode == Mode::evaluate,
-           values(batch.x, batch.x_stride), values(point.theta, point.stride),
-           values(tape, static_cast<std::ptrdiff_t>(network.tape_size(batch.rows))), state}};
+          {batch.tasks, batch.rows, batch.support_rows, point.step, mode, values(batch.x, batch.x_stride),
+           values(point.theta, point.stride), values(tape, static_cast<std::ptrdiff_t>(network.tape_size(batch.rows))),
+           state}};
 }
 
 template <class P>
@@ -40,7 +40,9 @@ LossCall<P> loss_call(const Network& network, const NetworkPass<P>& pass, const 
 template <class T, class Base> class NetworkLoss : public Base {
 public:
   NetworkLoss(const Model& model, Mode mode, const T* state, std::size_t first_layer)
-      : network_(model, first_layer, model.layer_count()), mode_(mode), state_(state) {}
+      : network_(model, first_layer, model.layer_count()), mode_(mode), state_(state) {
+    (void)model.couples_query(mode);  // refuses a mode that the model lacks
+  }
 
   std::size_t parameters() const override { return network_.parameters(); }
   std::size_t state_size() const override { return network_.model().state_size(); }
@@ -95,7 +97,7 @@ public:
                                         batch.rows,
                                         batch.support_rows,
                                         point.step,
-                                        this->mode_ == Mode::evaluate,
+                                        this->mode_,
                                         {{batch.x, nullptr}, batch.x_stride, 0},
                                         {{point.theta, const_cast<T*>(direction.v)}, point.stride, direction.stride},
                                         {{tape, scratch}, stride, stride},
@@ -112,7 +114,9 @@ public:
 template <class T> class NetworkFeatures : public FeatureMap<T> {
 public:
   NetworkFeatures(const Model& model, std::size_t layers, Mode mode, const T* state)
-      : network_(model, 0, layers), mode_(mode), state_(state) {}
+      : network_(model, 0, layers), mode_(mode), state_(state) {
+    (void)model.couples_query(mode);  // refuses a mode that the model lacks
+  }
 
   std::size_t parameters() const override { return network_.parameters(); }
   std::size_t features() const override { return network_.outputs(); }

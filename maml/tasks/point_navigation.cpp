@@ -34,7 +34,7 @@ template <class T> class NavigationGroup final : public TaskGroup<T> {
 public:
   NavigationGroup(const PointNavigationOptions& navigation, std::size_t tasks, const EpisodeOptions& episode)
       : horizon_(navigation.horizon), shots_(episode.shots), discount_(navigation.discount),
-        policy_(*navigation.policy, Mode::evaluate), goals_(tasks) {
+        policy_(*navigation.policy, Mode{.evaluating = true}), goals_(tasks) {
     require(episode.ways == 1, "point_navigation", "has no ways (leave data.ways at 1)");
     require(episode.inner_batch == 0, "point_navigation", "has no inner mini-batches (leave data.inner_batch at 0)");
     require(!episode.couple_query, "point_navigation",

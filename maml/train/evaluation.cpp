@@ -25,10 +25,10 @@ std::vector<float> measure(const Experiment& experiment, const Weights& weights,
   episode.query_shots = data.query_shots == data.shots ? episode.shots : data.query_shots;
   episode.inner_batch = experiment.options.inner.batch;
   episode.inner_steps = std::max(options.steps, 1);
-  episode.couple_query = model.couples_query();
+  episode.couple_query = model.couples_query({});
   const EpisodeShape shape = episode_shape(model, *experiment.domain, episode);
 
-  const InnerLoop<float> loop(model, experiment.options.inner, Mode::evaluate, weights.state.data());
+  const InnerLoop<float> loop(model, experiment.options.inner, Mode{.evaluating = true}, weights.state.data());
   std::vector<float> rates = weights.rates;
   if (options.alpha != 0) std::fill(rates.begin(), rates.end(), static_cast<float>(options.alpha));
   AdaptationOptions adaptation;

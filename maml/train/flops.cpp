@@ -15,7 +15,7 @@ double meta_iteration_flops(const Experiment& experiment) {
   episode.query_shots = options.data.query_shots;
   episode.inner_batch = options.inner.batch;
   episode.inner_steps = options.inner.steps;
-  episode.couple_query = model.couples_query();
+  episode.couple_query = model.couples_query({});
   const EpisodeShape shape = episode_shape(model, *experiment.domain, episode);
   const InnerLoop<float> loop(model, options.inner);
 

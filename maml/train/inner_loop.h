@@ -14,7 +14,7 @@ namespace maml {
 template <class T> class InnerLoop {
 public:
   /// state: running statistics (or null where the model has none). Model and state are borrowed.
-  InnerLoop(const Model&, const InnerOptions&, Mode = Mode::train, const T* state = nullptr);
+  InnerLoop(const Model&, const InnerOptions&, Mode = {}, const T* state = nullptr);
 
   const RateLayout& layout() const { return *layout_; }
   bool learns_rates() const { return learns_rates_; }

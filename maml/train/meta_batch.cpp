@@ -25,7 +25,7 @@ template <class T> class MetaBatch<T>::Impl {
 public:
   Impl(const Model& model, const Domain& domain, const MetaBatchOptions& options)
       : options_(options), row_(algorithm(options.algorithm)), initial_state_(model.initial_state<T>()),
-        state_(initial_state_), loop_(model, options.inner, Mode::train, state_.data()),
+        state_(initial_state_), loop_(model, options.inner, Mode{}, state_.data()),
         steps_(row_.traits.adapts ? options.inner.steps : 0), group_(std::min(options.group, options.tasks)),
         items_((options.tasks + group_ - 1) / group_), workers_(options.threads), parameters_(model.parameters()),
         rates_(loop_.learns_rates() ? loop_.layout().size() : 0),
@@ -37,7 +37,7 @@ public:
     episode.query_shots = options.query_shots;
     episode.inner_batch = options.inner.batch;
     episode.inner_steps = options.inner.steps;
-    episode.couple_query = model.couples_query();
+    episode.couple_query = model.couples_query({});
     const EpisodeShape shape = episode_shape(model, domain, episode);
 
     AdaptationOptions adaptation;

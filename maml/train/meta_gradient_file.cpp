@@ -132,7 +132,7 @@ public:
   Run(const Options& options, const TensorFile& parameters, const TensorFile& tasks)
       : model_(options.model), row_(algorithm(options.outer.algorithm)), tensors_(tasks, model_),
         inner_(inner_options(options, model_)), state_(model_.initial_state<T>()),
-        loop_(model_, inner_, Mode::train, state_.data()), layout_(loop_.layout()), shots_(options.data.shots) {
+        loop_(model_, inner_, Mode{}, state_.data()), layout_(loop_.layout()), shots_(options.data.shots) {
     const bool divides_by_shots = model_.loss().normalisation() == Normalisation::sum_over_shots;
     require(!divides_by_shots || tensors_.support_rows == options.data.ways * shots_, "data.shots",
             "times data.ways is ", options.data.ways * shots_, ", but support.x has ", tensors_.support_rows,
@@ -149,11 +149,11 @@ public:
 
   TensorFile operator()() {
     FileTask<T> task(tensors_.support_rows, tensors_.query_rows, model_.input().size(),
-                     model_.loss().targets(model_.output().size()), model_.couples_query(), shots_);
+                     model_.loss().targets(model_.output().size()), model_.couples_query({}), shots_);
     AdaptationOptions adaptation_options;
     adaptation_options.steps = row_.traits.adapts ? inner_.steps : 0;
     adaptation_options.support_rows = tensors_.support_rows;
-    adaptation_options.query_rows = tensors_.query_rows + (model_.couples_query() ? tensors_.support_rows : 0);
+    adaptation_options.query_rows = tensors_.query_rows + (model_.couples_query({}) ? tensors_.support_rows : 0);
     const auto adaptation = loop_.adaptation(adaptation_options, true);
     adaptation->set_rates(rates_.data());
     const std::size_t rates = loop_.learns_rates() ? layout_.size() : 0;

@@ -182,7 +182,7 @@ std::vector<std::vector<double>> adapted_predictions(const Experiment& experimen
   require(model.input().size() == 1 && model.output().size() == 1, "adaptation figure",
           "wants a model from one number to one number");
   WaveTask task(wave);
-  const InnerLoop<float> loop(model, experiment.options.inner, Mode::evaluate, weights.state.data());
+  const InnerLoop<float> loop(model, experiment.options.inner, Mode{.evaluating = true}, weights.state.data());
   AdaptationOptions options;
   options.steps = *std::max_element(steps.begin(), steps.end());
   options.support_rows = options.query_rows = wave.support_x.size();
@@ -191,7 +191,7 @@ std::vector<std::vector<double>> adapted_predictions(const Experiment& experimen
   adaptation->set_rates(weights.rates.data());
   adaptation->run(weights.parameters.data(), task);
 
-  const Predictor<float> predict(model, Mode::evaluate, weights.state.data());
+  const Predictor<float> predict(model, Mode{.evaluating = true}, weights.state.data());
   const std::vector<float> x(wave.x.begin(), wave.x.end());
   std::vector<float> tape(predict.tape_size(x.size())), y(x.size());
   Batch<float> grid;

@@ -51,8 +51,8 @@ TEST_CASE("adaptation: a frozen front gives the meta-gradient of the mask, with 
     const auto last = bed.model.slices().end()[-2].name;  // the last layer's weight
     const auto layout = bed.layout({last.substr(0, last.find('.')) + "*"});
     const auto head_layer = bed.model.layer_at(layout.frozen_front());
-    const auto front = make_feature_map<double>(bed.model, head_layer, Mode::train);
-    const auto head = make_objective<double>(bed.model, Mode::train, nullptr, head_layer);
+    const auto front = make_feature_map<double>(bed.model, head_layer, Mode{});
+    const auto head = make_objective<double>(bed.model, Mode{}, nullptr, head_layer);
     REQUIRE(front->parameters() + head->parameters() == bed.model.parameters());
 
     const double alpha = 0.1;

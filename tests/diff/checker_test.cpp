@@ -42,8 +42,8 @@ private:
 
 std::vector<std::string> failures(Broken::Fault fault) {
   const Model model({{2}, {"linear 4", "tanh", "linear 1"}, "mse", "mean"});
-  const auto right = make_objective<double>(model, Mode::train);
-  const auto complex = make_first_order_objective<std::complex<double>>(model, Mode::train);
+  const auto right = make_objective<double>(model, Mode{});
+  const auto complex = make_first_order_objective<std::complex<double>>(model, Mode{});
   const Broken broken(*right, fault);
   const CheckSubject subject{&broken, complex.get(), model.slices(), model.initial<double>(3),
                              random_check_data(model, 2, 5, 4, 1)};

@@ -49,7 +49,7 @@ CheckData check_data(const TensorFile& file, const Model& model, std::size_t sho
   data.inputs = model.input().size();
   data.targets = model.loss().targets(model.output().size());
   data.shots = shots;
-  data.couple_query = model.couples_query();
+  data.couple_query = model.couples_query({});
   const auto values = [&](const std::string& name) {
     const Tensor& tensor = file.at(name);
     if (tensor.dtype != DType::i64) return tensor.as<double>();
@@ -124,7 +124,7 @@ void run_case(const std::filesystem::path& path) {
   const RateLayout layout(model.slices(),
                           adapted_slices(model.slices(), adapt ? words(adapt) : std::vector<std::string>{"*"}),
                           RateSharing::slice, learned == "layer-step" ? options.steps : 1);
-  const auto objective = make_objective<double>(model, Mode::train);
+  const auto objective = make_objective<double>(model, Mode{});
   const auto rule = config["inner"]["rule"].value_or<std::string>("sgd") == "momentum"
                         ? make_momentum<double>(config["inner"]["momentum"].value<double>().value())
                         : make_sgd<double>();

@@ -25,13 +25,26 @@ TEST_CASE("conformance: every layer, loss and adaptation, in double precision") 
   }
 }
 
+TEST_CASE("conformance: statistics that the call asks for, whatever the text says") {
+  for (const std::string text : {"transductive", "support", "running"})
+    for (const auto statistics : {Statistics::transductive, Statistics::support, Statistics::running}) {
+      if (statistics == Statistics::running && text != "running") continue;
+      const std::string norm = "batch_norm mode=" + text;
+      const Model model({{5, 5, 2}, {"conv2d 3", norm, "tanh", "flatten", "linear 4"}, "cross_entropy", "mean"});
+      for (const auto& residual : check_model(model, {}, 5, 4, {.evaluating = true, .statistics = statistics})) {
+        INFO(text, " called with ", to_string(statistics), ": ", residual.what);
+        CHECK(residual.value <= residual.bound);
+      }
+    }
+}
+
 TEST_CASE("conformance: running statistics read in evaluation") {
   const Model model(
       {{5, 5, 2},
        {"conv2d 3", "batch_norm mode=running", "tanh", "flatten", "linear 4", "batch_norm mode=running", "linear 3"},
        "cross_entropy",
        "mean"});
-  const auto evaluating = check_model(model, {}, 5, 4, Mode::evaluate);
+  const auto evaluating = check_model(model, {}, 5, 4, Mode{.evaluating = true});
   for (const auto& residual : evaluating) {
     INFO(residual.what);
     CHECK(residual.value <= residual.bound);

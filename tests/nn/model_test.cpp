@@ -2,7 +2,8 @@
 
 #include <cmath>
 
-#include "maml/nn/model.h"
+#include "maml/diff/check_task.h"
+#include "maml/nn/check_model.h"
 
 using namespace maml;
 
@@ -47,9 +48,46 @@ TEST_CASE("model: what is wrong with a layer's text is said by name") {
   refused({"flatten", "linear 4", "batch_norm mode=support", "batch_norm"}, "mode support cannot be mixed");
 }
 
+TEST_CASE("model: the mode of a call says whose rows give batch statistics, else the text") {
+  const auto make = [](const std::string& norm) {
+    return Model({{3}, {"linear 5", norm, "tanh", "linear 2"}, "cross_entropy", "mean"});
+  };
+  const Model transductive = make("batch_norm"), support = make("batch_norm mode=support"),
+              running = make("batch_norm mode=running");
+  const Mode as_support{.statistics = Statistics::support};
+  CHECK(!transductive.couples_query({}));
+  CHECK(transductive.couples_query(as_support));
+  CHECK(support.couples_query({}));
+  CHECK(!support.couples_query({.statistics = Statistics::transductive}));
+  CHECK(running.couples_query(as_support));
+  CHECK(!Model({{3}, {"linear 2"}, "mse", "mean"}).couples_query(as_support));
+
+  const auto loss = [](const Model& model, Mode mode) {
+    const CheckData data = random_check_data(model, 1, 5, 4, 1, mode);
+    CheckTask<double> task(data, 0, 1);
+    const auto state = model.initial_state<double>();
+    const auto objective = make_objective<double>(model, mode, state.data());
+    const auto theta = model.initial<double>(1);
+    const Batch<double> query = task.query({theta.data(), 0, 0});
+    std::vector<double> tape(objective->tape_size(query.rows));
+    double result = 0;
+    objective->evaluate({theta.data(), 0, 0}, query, tape.data(), &result, nullptr);
+    return result;
+  };
+  CHECK(loss(transductive, as_support) == loss(support, {}));
+  CHECK(loss(running, as_support) == loss(support, {}));
+  CHECK(loss(support, {.statistics = Statistics::transductive}) == loss(transductive, {}));
+  CHECK(loss(transductive, {}) != loss(support, {}));
+  CHECK(loss(running, {.evaluating = true}) != loss(transductive, {.evaluating = true}));
+
+  CHECK_THROWS_WITH_AS(make_objective<float>(transductive, {.statistics = Statistics::running}),
+                       "[norm1] keeps no running statistics (train it with mode=running, or ask for another mode)",
+                       Error);
+}
+
 TEST_CASE("model: a label beyond the outputs is refused, not written through") {
   const Model model({{2}, {"linear 3"}, "cross_entropy", "mean"});
-  const auto objective = make_objective<float>(model, Mode::train);
+  const auto objective = make_objective<float>(model, Mode{});
   const auto theta = model.initial<float>(1);
   const std::vector<float> x = {1, 2}, label = {3};
   Batch<float> batch;

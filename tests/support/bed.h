@@ -21,7 +21,7 @@ template <class T> struct Bed {
 
   Bed(const ModelOptions& options, std::size_t tasks, std::size_t support_rows, std::size_t query_rows)
       : model(options), data(random_check_data(model, tasks, support_rows, query_rows, 1)),
-        objective(make_objective<T>(model, Mode::train)), task(data, 0, tasks), theta(model.initial<T>(1)) {}
+        objective(make_objective<T>(model, Mode{})), task(data, 0, tasks), theta(model.initial<T>(1)) {}
 
   AdaptationOptions options(int steps) const {
     AdaptationOptions options;

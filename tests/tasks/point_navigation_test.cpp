@@ -147,7 +147,7 @@ TEST_CASE_FIXTURE(Fixture, "point navigation: batches stay while others are aske
 }
 
 TEST_CASE_FIXTURE(Fixture, "point navigation: an adaptation recomputes from the same rollouts, and jvp meets vjp") {
-  const auto objective = make_objective<double>(policy, Mode::train);
+  const auto objective = make_objective<double>(policy, Mode{});
   const auto rule = make_sgd<double>();
   const RateLayout layout(policy.slices(), adapted_slices(policy.slices(), {"*"}), RateSharing::number, 1);
   AdaptationOptions options;
