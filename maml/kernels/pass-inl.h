@@ -14,15 +14,17 @@
 #include <cstddef>
 #include <cstring>
 
+#include "maml/kernels/gathered-inl.h"
 #include "maml/kernels/lanes-inl.h"
 #include "maml/kernels/pass.h"
 #include "maml/kernels/product-inl.h"
+#include "maml/kernels/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace maml {
 namespace HWY_NAMESPACE {
 
-/// The product of the scalar at hand: the fast one, or the plain one for complex numbers.
+/// The products of the scalar at hand: the fast ones, or the plain ones for complex numbers.
 template <class T>
 HWY_INLINE void scalar_product(const ProductShape& shape, const ProductPair<T>* pairs, std::size_t count, const T* bias,
                                Into into, T* c) {
@@ -32,6 +34,56 @@ template <class T>
 HWY_INLINE void scalar_product(const ProductShape& shape, const ProductPair<std::complex<T>>* pairs, std::size_t count,
                                const std::complex<T>* bias, Into into, std::complex<T>* c) {
   reference_product(shape, pairs, count, bias, into, c);
+}
+template <class T>
+HWY_INLINE void scalar_product(const RowsShape& shape, const ProductPair<T>* pairs, std::size_t count, const T* bias,
+                               Into into, T* c) {
+  rows_product(shape, pairs, count, bias, into, c);
+}
+template <class T>
+HWY_INLINE void scalar_product(const RowsShape& shape, const ProductPair<std::complex<T>>* pairs, std::size_t count,
+                               const std::complex<T>* bias, Into into, std::complex<T>* c) {
+  reference_rows_product(shape, pairs, count, bias, into, c);
+}
+template <class T>
+HWY_INLINE void scalar_product(const TermsShape& shape, const ProductPair<T>* pairs, std::size_t count, const T*,
+                               Into into, T* c) {
+  terms_product(shape, pairs, count, into, c);
+}
+template <class T>
+HWY_INLINE void scalar_product(const TermsShape& shape, const ProductPair<std::complex<T>>* pairs, std::size_t count,
+                               const std::complex<T>*, Into into, std::complex<T>* c) {
+  reference_terms_product(shape, pairs, count, into, c);
+}
+
+/// to (n elements) = the sum of so many rows of n elements that lie one behind the other. Rows are added in runs of 64,
+/// whose sums are then added: the error grows with neither.
+template <class T> void row_sum(const T* from, std::size_t rows, std::size_t n, T* to) {
+  using Lanes = typename LanesOf<T>::Type;
+  using Number = typename Lanes::Number;
+  constexpr std::size_t run = 64, wide = 4 * Lanes::width;
+  std::fill_n(to, n, T(0));
+  for (std::size_t first = 0; first < rows; first += run) {
+    const T* const begin = from + first * n;
+    const std::size_t count = std::min(run, rows - first);
+    std::size_t i = 0;
+    for (; i + wide <= n; i += wide) {
+      Number sum[4] = {Number::set(0), Number::set(0), Number::set(0), Number::set(0)};
+      for (std::size_t r = 0; r < count; ++r)
+        for (std::size_t v = 0; v < 4; ++v) sum[v] = sum[v] + Lanes::load(begin + r * n, Full{i + v * Lanes::width});
+      for (std::size_t v = 0; v < 4; ++v) {
+        const Full at{i + v * Lanes::width};
+        Lanes::store(Lanes::load(to, at) + sum[v], to, at);
+      }
+    }
+    const auto one = [&](auto at) HWY_ATTR {
+      Number sum = Number::set(0);
+      for (std::size_t r = 0; r < count; ++r) sum = sum + Lanes::load(begin + r * n, at);
+      Lanes::store(Lanes::load(to, at) + sum, to, at);
+    };
+    for (; i + Lanes::width <= n; i += Lanes::width) one(Full{i});
+    if (i < n) one(Part{i, n - i});
+  }
 }
 
 /// Common to both passes. Blocks of lanes: `each(n, f)` calls f(Full) for whole registers and f(Part) for the rest.
@@ -71,14 +123,25 @@ template <class T> struct Pass<Value<T>> : PassBase<Value<T>> {
   struct Pair {
     Ref a, b;
   };
-  /// C (+)= sum_r A_r B_r (product.h); bias may be null.
-  template <std::size_t N>
-  static void product(const ProductShape& shape, const std::array<Pair, N>& pairs, std::size_t count, Ref bias,
-                      Into into, Ref c) {
+  /// C (+)= sum_r A_r B_r, of the shape's kind (product.h, gathered.h); bias may be null.
+  template <class AnyShape, std::size_t N>
+  static void product(const AnyShape& shape, const std::array<Pair, N>& pairs, std::size_t count, Ref bias, Into into,
+                      Ref c) {
     std::array<ProductPair<T>, N> list;
     for (std::size_t r = 0; r < count; ++r) list[r] = {pairs[r].a.value, pairs[r].b.value};
     scalar_product(shape, list.data(), count, static_cast<const T*>(bias.value), into, c.value);
   }
+
+  /// to = from (rows x columns) transposed.
+  static void transpose(Ref from, std::size_t rows, std::size_t columns, Ref to) {
+    HWY_NAMESPACE::transpose<T>(from.value, rows, columns, to.value);
+  }
+  /// to = the sum of so many rows of n elements.
+  static void row_sum(Ref from, std::size_t rows, std::size_t n, Ref to) {
+    HWY_NAMESPACE::row_sum<T>(from.value, rows, n, to.value);
+  }
+  /// `derived`, which is a linear function of `source`: without tangent where that has none.
+  static Ref derived_from(Ref derived, Ref) { return derived; }
 };
 
 template <class T> struct Pass<Tangent<T>> : PassBase<Tangent<T>> {
@@ -110,9 +173,9 @@ template <class T> struct Pass<Tangent<T>> : PassBase<Tangent<T>> {
     Ref a, b;
   };
   /// The tangent of the product: the same call over a list twice as long. A null tangent is zero and drops out.
-  template <std::size_t N>
-  static void product(const ProductShape& shape, const std::array<Pair, N>& pairs, std::size_t count, Ref bias,
-                      Into into, Ref c) {
+  template <class AnyShape, std::size_t N>
+  static void product(const AnyShape& shape, const std::array<Pair, N>& pairs, std::size_t count, Ref bias, Into into,
+                      Ref c) {
     std::array<ProductPair<T>, 2 * N> list;
     std::size_t terms = 0;
     for (std::size_t r = 0; r < count; ++r) {
@@ -121,6 +184,17 @@ template <class T> struct Pass<Tangent<T>> : PassBase<Tangent<T>> {
     }
     scalar_product(shape, list.data(), terms, static_cast<const T*>(bias.tangent), into, c.tangent);
   }
+
+  static void transpose(Ref from, std::size_t rows, std::size_t columns, Ref to) {
+    if (from.tangent) HWY_NAMESPACE::transpose<T>(from.tangent, rows, columns, to.tangent);
+  }
+  static void row_sum(Ref from, std::size_t rows, std::size_t n, Ref to) {
+    if (from.tangent)
+      HWY_NAMESPACE::row_sum<T>(from.tangent, rows, n, to.tangent);
+    else
+      zero(to, n);
+  }
+  static Ref derived_from(Ref derived, Ref source) { return {derived.value, source.tangent ? derived.tangent : nullptr}; }
 };
 
 }  // namespace HWY_NAMESPACE

@@ -4,102 +4,114 @@
 
 #include <hwy/foreach_target.h>
 
+#include "maml/nn/conv_places.h"
 #include "maml/nn/dispatch.h"
 #include "maml/nn/layer-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace maml::HWY_NAMESPACE {
 
-/// Where one side's taps fall on real pixels.
-struct ConvSide {
-  std::size_t in, out, kernel, stride, before;  ///< `before`: padding in front; TensorFlow's SAME may pad more behind
-
-  static ConvSide make(std::size_t in, std::size_t kernel, std::size_t stride, bool same) {
-    if (!same) return {in, (in - kernel) / stride + 1, kernel, stride, 0};
-    const std::size_t out = (in + stride - 1) / stride, reach = (out - 1) * stride + kernel;
-    return {in, out, kernel, stride, (reach > in ? reach - in : 0) / 2};
-  }
-  /// Outputs [first, last) that tap `k` feeds from a real pixel.
-  std::size_t first(std::size_t k) const { return k >= before ? 0 : (before - k + stride - 1) / stride; }
-  std::size_t last(std::size_t k) const {
-    const std::size_t end = in + before;  // the tap of output o sits at o * stride + k in padded coordinates
-    return k >= end ? 0 : std::min(out, (end - k + stride - 1) / stride);
-  }
-  std::size_t pixel(std::size_t output, std::size_t k) const { return output * stride + k - before; }
-  double taps() const {
-    double sum = 0;
-    for (std::size_t k = 0; k < kernel; ++k)
-      if (last(k) > first(k)) sum += static_cast<double>(last(k) - first(k));
-    return sum;
-  }
-};
-
 /// 2-D convolution (cross-correlation) over H x W x C images with TensorFlow's padding. Weights lie (kh, kw, in, out);
-/// at the border they are PyTorch's (out, in, kh, kw). Plain: one product a tap and row of pixels.
+/// at the border they are PyTorch's (out, in, kh, kw). Every pass is a batch-reduce product over taps whose rows or
+/// terms are listed (docs/design.md, convolutions). Cache: the weights with each tap transposed, left by backward.
 class Conv2d : public VectorLayer<Conv2d> {
 public:
-  Conv2d(const LayerText& text, const Shape& input)
-      : VectorLayer(describe(text, input)), rows_(side(text, input, 0)), columns_(side(text, input, 1)) {}
+  Conv2d(const LayerText& text, const Shape& input) : VectorLayer(describe(text, input)) {
+    const ConvAxis rows = axis(text, input, 0), columns = axis(text, input, 1);
+    kernel_ = columns.kernel;
+    const ConvImage in{rows.in, columns.in, in_}, out{rows.out, columns.out, out_};
+    forward_ = {forward_stretches(rows), forward_stretches(columns), in, out};
+    input_gradient_ = {input_gradient_stretches(rows), input_gradient_stretches(columns), out, in};
+    // Taps side by side make one product of more rows: worth more than fewer, longer sums where channels are few.
+    weight_gradient_ = {joins_taps() ? forward_stretches(rows) : tap_stretches(rows),
+                        joins_taps() ? forward_stretches(columns) : tap_stretches(columns), in, out};
+    positions_ = rows.out * columns.out;
+  }
+
+  std::size_t cache_size(std::size_t) const override { return info().parameters[0].size; }
 
   template <class Pass> void forward(const Frame<Pass>& f) const {
-    const std::size_t positions = f.rows * rows_.out * columns_.out;
-    Pass::product(ProductShape{positions, out_, 0, 0, 1, s(out_), 1, s(out_)}, std::array<typename Pass::Pair, 1>{}, 0,
-                  has_bias() ? f.parameter[1] : typename Pass::Ref{}, Into::overwrite, f.y);
-    each_tap(f.rows, [&](const Run& run) {
-      Pass::product(ProductShape{run.pixels, out_, in_, x_step(), 1, s(out_), 1, s(out_)},
-                    std::array<typename Pass::Pair, 1>{{{f.x + run.x, f.parameter[0] + run.w}}}, 1, {},
-                    Into::accumulate, f.y + run.y);
+    forward_.each(f.rows, [&](const auto& patch, const RowPlace* places, std::size_t count, std::ptrdiff_t x,
+                              std::ptrdiff_t y) {
+      const auto& columns = patch.columns.taps;
+      Sum<Pass> sum(RowsShape{places, count, out_, columns.size() * in_, s(out_)},
+                    has_bias() ? f.parameter[1] : typename Pass::Ref{}, f.y + y);
+      if (!columns.empty())  // taps of one row lie side by side in x and in the weights
+        for (const auto& row : patch.rows.taps)
+          sum.add(f.x + (x + forward_.tap(row, columns[0])), f.parameter[0] + weight(row.k, columns[0].k));
+      sum.done();
     });
   }
 
   template <class Pass> void backward(const Frame<Pass>& f) const {
-    Pass::zero(f.d_parameter[0], info().parameters[0].size);
-    if (f.dx) Pass::zero(f.dx, f.rows * info().input.size());
-    each_tap(f.rows, [&](const Run& run) {
-      Pass::product(ProductShape{in_, out_, run.pixels, 1, x_step(), s(out_), 1, s(out_)},
-                    std::array<typename Pass::Pair, 1>{{{f.x + run.x, f.dy + run.y}}}, 1, {}, Into::accumulate,
-                    f.d_parameter[0] + run.w);
-      if (f.dx)
-        Pass::product(ProductShape{run.pixels, in_, out_, s(out_), 1, 1, s(out_), x_step()},
-                      std::array<typename Pass::Pair, 1>{{{f.dy + run.y, f.parameter[0] + run.w}}}, 1, {},
-                      Into::accumulate, f.dx + run.x);
-    });
-    if (!has_bias()) return;
-    const std::size_t positions = f.rows * rows_.out * columns_.out;
-    Pass::each(out_, [&](auto at) HWY_ATTR {
-      auto sum = Pass::Number::set(0);
-      for (std::size_t p = 0; p < positions; ++p) sum = sum + Pass::load(f.dy + s(p * out_), at);
-      Pass::store(f.d_parameter[1], at, sum);
+    weight_gradient(f);
+    if (has_bias()) Pass::row_sum(f.dy, f.rows * positions_, out_, f.d_parameter[1]);
+    if (!f.dx) return;
+    for (std::size_t tap = 0; tap < taps(); ++tap)
+      Pass::transpose(f.parameter[0] + s(tap * in_ * out_), in_, out_, f.cache + s(tap * in_ * out_));
+    const auto turned = Pass::derived_from(f.cache, f.parameter[0]);
+    input_gradient_.each(f.rows, [&](const auto& patch, const RowPlace* places, std::size_t count, std::ptrdiff_t dy,
+                                     std::ptrdiff_t dx) {
+      Sum<Pass> sum(RowsShape{places, count, in_, out_, s(in_)}, {}, f.dx + dx);
+      for (const auto& row : patch.rows.taps)
+        for (const auto& column : patch.columns.taps)
+          sum.add(f.dy + (dy + input_gradient_.tap(row, column)), turned + weight(row.k, column.k));
+      sum.done();
     });
   }
 
 private:
   static std::ptrdiff_t s(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
   bool has_bias() const { return info().parameters.size() == 2; }
-  std::ptrdiff_t x_step() const { return s(columns_.stride * in_); }
+  bool joins_taps() const { return in_ < 8; }
+  std::size_t taps() const { return info().parameters[0].size / (in_ * out_); }
+  std::ptrdiff_t weight(std::size_t ky, std::size_t kx) const { return s((ky * kernel_ + kx) * in_ * out_); }
 
-  /// One tap over one row of output pixels: offsets of its first pixel in x and y, of its weights, and its length.
-  struct Run {
-    std::ptrdiff_t x, y, w;
-    std::size_t pixels;
+  /// A gathered product over pairs that come one by one.
+  template <class Pass> class Sum {
+  public:
+    using Ref = typename Pass::Ref;
+    Sum(const RowsShape& shape, Ref bias, Ref c) : shape_(shape), bias_(bias), c_(c) {}
+    void add(Ref a, Ref b) {
+      if (count_ == pairs_.size()) flush();
+      pairs_[count_++] = {a, b};
+    }
+    void done() {
+      if (count_ > 0 || into_ == Into::overwrite) flush();
+    }
+
+  private:
+    void flush() {
+      Pass::product(shape_, pairs_, count_, bias_, into_, c_);
+      into_ = Into::accumulate;
+      bias_ = {};
+      count_ = 0;
+    }
+    const RowsShape shape_;
+    Ref bias_;
+    const Ref c_;
+    std::array<typename Pass::Pair, 9> pairs_;
+    std::size_t count_ = 0;
+    Into into_ = Into::overwrite;
   };
-  template <class F> void each_tap(std::size_t images, F f) const {
-    for (std::size_t image = 0; image < images; ++image)
-      for (std::size_t i = 0; i < rows_.out; ++i)
-        for (std::size_t ky = 0; ky < rows_.kernel; ++ky) {
-          if (i < rows_.first(ky) || i >= rows_.last(ky)) continue;
-          for (std::size_t kx = 0; kx < columns_.kernel; ++kx) {
-            const std::size_t first = columns_.first(kx), last = columns_.last(kx);
-            if (first >= last) continue;
-            const std::size_t x = (image * rows_.in + rows_.pixel(i, ky)) * columns_.in + columns_.pixel(first, kx);
-            const std::size_t y = (image * rows_.out + i) * columns_.out + first;
-            f(Run{s(x * in_), s(y * out_), s((ky * columns_.kernel + kx) * in_ * out_), last - first});
-          }
-        }
+
+  template <class Pass> void weight_gradient(const Frame<Pass>& f) const {
+    Pass::zero(f.d_parameter[0], info().parameters[0].size);
+    weight_gradient_.each(f.rows, [&](const auto& patch, const TermPlace* places, std::size_t count, std::ptrdiff_t x,
+                                      std::ptrdiff_t dy) {
+      const auto& columns = patch.columns.taps;
+      if (columns.empty()) return;
+      const TermsShape shape{places, columns.size() * in_, out_, count, s(out_)};
+      for (const auto& row : patch.rows.taps)
+        Pass::product(
+            shape,
+            std::array<typename Pass::Pair, 1>{{{f.x + (x + weight_gradient_.tap(row, columns[0])), f.dy + dy}}}, 1, {},
+            Into::accumulate, f.d_parameter[0] + weight(row.k, columns[0].k));
+    });
   }
 
-  static ConvSide side(const LayerText& text, const Shape& input, std::size_t axis) {
-    return ConvSide::make(input.extents[axis], text.size("kernel", 3), text.size("stride", 1),
+  static ConvAxis axis(const LayerText& text, const Shape& input, std::size_t which) {
+    return ConvAxis::make(input.extents[which], text.size("kernel", 3), text.size("stride", 1),
                           text.word("padding", "same", {"same", "valid"}) == "same");
   }
 
@@ -111,7 +123,7 @@ private:
       require(same || kernel <= input.extents[axis], "conv2d", "kernel ", kernel, " is larger than input ",
               to_string(input), " (use padding=same)");
     const std::size_t in = input.channels(), taps = kernel * kernel;
-    const ConvSide rows = side(text, input, 0), columns = side(text, input, 1);
+    const ConvAxis rows = axis(text, input, 0), columns = axis(text, input, 1);
     LayerInfo info{"conv2d", "conv", input, Shape{{rows.out, columns.out, out}}};
     const std::size_t weights = checked_size("conv2d", {out, in, kernel, kernel});
     checked_size("conv2d", {rows.out, columns.out, out});
@@ -132,7 +144,9 @@ private:
   }
 
   const std::size_t in_ = info().input.channels(), out_ = info().output.channels();
-  const ConvSide rows_, columns_;
+  std::size_t kernel_, positions_;
+  ConvPlaces<RowPlace> forward_, input_gradient_;
+  ConvPlaces<TermPlace> weight_gradient_;
 };
 
 LayerPtr make_conv2d(const LayerText& text, const Shape& input) {

@@ -1,0 +1,265 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "maml/kernels/gathered.cpp"
+#include "maml/kernels/targets.h"
+
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "maml/kernels/gathered-inl.h"
+#include "maml/kernels/product_tiles-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace maml {
+namespace HWY_NAMESPACE {
+namespace {
+
+/// What the tiles of one panel of C share; Place is RowPlace or TermPlace.
+template <class T, class Place> struct Gathered {
+  const ProductPair<T>* pairs;
+  std::size_t count;
+  const Place* places;
+  std::size_t k;
+  std::ptrdiff_t b_row, c_row;  // of rows, of terms
+  std::ptrdiff_t column;        // the panel's first
+  T* c;                         // likewise
+  const T* bias;                // likewise, or null
+  bool accumulate;
+  std::size_t last_lanes;  // of the panel's last vector inside the matrix, 1 .. lanes
+};
+
+/// `blocks` tiles of kRows x kVectors from `row` down.
+template <class T, class Place, std::size_t kRows, std::size_t kVectors, Tail kTail>
+HWY_NOINLINE void gathered_tiles(const Gathered<T, Place>& panel, std::size_t row, std::size_t blocks) {
+  constexpr bool by_rows = std::is_same_v<Place, RowPlace>;
+  const hn::ScalableTag<T> d;
+  const std::conditional_t<kTail == Tail::half, hn::CappedTag<T, std::max<std::size_t>(1, lanes<T> / 2)>,
+                           hn::ScalableTag<T>>
+      last_d;
+  using Vector = hn::Vec<decltype(d)>;
+  using Last = hn::Vec<decltype(last_d)>;
+  constexpr std::size_t whole = kVectors - 1;
+  const auto mask = hn::FirstN(last_d, panel.last_lanes);
+
+  for (; blocks > 0; --blocks, row += kRows) {
+    Vector sum[kRows][std::max<std::size_t>(1, whole)];
+    Last last[kRows];
+    T* c[kRows];
+    MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
+      if constexpr (by_rows) {
+        c[i] = panel.c + panel.places[row + i].c;
+      } else {
+        c[i] = panel.c + static_cast<std::ptrdiff_t>(row + i) * panel.c_row;
+      }
+    }
+    if (panel.accumulate) {
+      MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
+        MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) sum[i][v] = hn::LoadU(d, c[i] + v * lanes<T>);
+        last[i] = load_first(last_d, c[i] + whole * lanes<T>, panel.last_lanes);
+      }
+    } else if (panel.bias != nullptr) {
+      MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) {
+        const Vector start = hn::LoadU(d, panel.bias + v * lanes<T>);
+        MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) sum[i][v] = start;
+      }
+      const Last start = load_first(last_d, panel.bias + whole * lanes<T>, panel.last_lanes);
+      MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) last[i] = start;
+    } else {
+      MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
+        MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) sum[i][v] = hn::Zero(d);
+        last[i] = hn::Zero(last_d);
+      }
+    }
+
+    const auto add = [&](const T* b, auto&& a_at) HWY_ATTR {
+      Vector b_v[std::max<std::size_t>(1, whole)];
+      MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) b_v[v] = hn::LoadU(d, b + v * lanes<T>);
+      Last b_last;
+      if constexpr (kTail == Tail::whole) {
+        b_last = hn::LoadU(last_d, b + whole * lanes<T>);
+      } else {
+        b_last = hn::MaskedLoad(mask, last_d, b + whole * lanes<T>);
+      }
+      MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
+        const T a_i = a_at(i);
+        if constexpr (whole > 0) {
+          const Vector a_v = hn::Set(d, a_i);
+          MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) sum[i][v] = hn::MulAdd(a_v, b_v[v], sum[i][v]);
+          if constexpr (kTail == Tail::half) {
+            last[i] = hn::MulAdd(hn::LowerHalf(last_d, a_v), b_last, last[i]);
+          } else {
+            last[i] = hn::MulAdd(a_v, b_last, last[i]);
+          }
+        } else {
+          last[i] = hn::MulAdd(hn::Set(last_d, a_i), b_last, last[i]);
+        }
+      }
+    };
+    for (std::size_t r = 0; r < panel.count; ++r) {
+      if constexpr (by_rows) {
+        const T* a[kRows];
+        MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) a[i] = panel.pairs[r].a + panel.places[row + i].a;
+        const T* b = panel.pairs[r].b + panel.column;
+        for (std::size_t j = 0; j < panel.k; ++j, b += panel.b_row) add(b, [&](std::size_t i) { return a[i][j]; });
+      } else {
+        const T *const a = panel.pairs[r].a + row, *const b = panel.pairs[r].b + panel.column;
+        for (std::size_t j = 0; j < panel.k; ++j) {
+          const T* const a_j = a + panel.places[j].a;
+          add(b + panel.places[j].b, [&](std::size_t i) { return a_j[i]; });
+        }
+      }
+    }
+
+    MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
+      MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) hn::StoreU(sum[i][v], d, c[i] + v * lanes<T>);
+      store_first(last_d, last[i], c[i] + whole * lanes<T>, panel.last_lanes);
+    }
+  }
+}
+
+template <class T, class Place> using GatheredTiles = void (*)(const Gathered<T, Place>&, std::size_t, std::size_t);
+
+template <class T, class Place, std::size_t kVectors, Tail kTail, std::size_t... kRows>
+constexpr GatheredTiles<T, Place> gathered_tiles_of(std::size_t rows, std::index_sequence<kRows...>) {
+  constexpr GatheredTiles<T, Place> table[] = {&gathered_tiles<T, Place, kRows + 1, kVectors, kTail>...};
+  return table[rows - 1];
+}
+
+/// The rows of a panel in as few tiles as the registers allow, as even as they come.
+template <class T, class Place, std::size_t kVectors, Tail kTail>
+void gathered_panel(const Gathered<T, Place>& panel, std::size_t m) {
+  constexpr std::size_t most = most_rows(kVectors);
+  const std::size_t blocks = (m + most - 1) / most;
+  const std::size_t rows = m / blocks, taller = m % blocks;
+  using Sizes = std::make_index_sequence<most>;
+  if (taller > 0) gathered_tiles_of<T, Place, kVectors, kTail>(rows + 1, Sizes{})(panel, 0, taller);
+  gathered_tiles_of<T, Place, kVectors, kTail>(rows, Sizes{})(panel, taller * (rows + 1), blocks - taller);
+}
+
+template <class T, class Place, Tail kTail>
+void gathered_panel(const Gathered<T, Place>& panel, std::size_t m, std::size_t vectors) {
+  switch (vectors) {
+  case 1:
+    return gathered_panel<T, Place, 1, kTail>(panel, m);
+  case 2:
+    return gathered_panel<T, Place, 2, kTail>(panel, m);
+  default:
+    return gathered_panel<T, Place, 3, kTail>(panel, m);
+  }
+}
+
+/// All panels; false where this target cannot read a ragged one in place.
+template <class T, class Place> bool gathered(Gathered<T, Place> panel, std::size_t m, std::size_t n) {
+  if (m == 0 || n == 0) return true;
+  if (!partial_loads && n % lanes<T> != 0) return false;
+  for (std::size_t column = 0; column < n;) {
+    const std::size_t left = (n - column + lanes<T> - 1) / lanes<T>;
+    const std::size_t vectors = left <= 3 ? left : m > 3 && left % 2 == 0 ? 2 : 3;
+    const std::size_t width = vectors * lanes<T>, columns = std::min(width, n - column);
+    panel.last_lanes = columns - (vectors - 1) * lanes<T>;
+    [&] {
+      if constexpr (half_vectors) {
+        if (panel.last_lanes <= lanes<T> / 2) return gathered_panel<T, Place, Tail::half>(panel, m, vectors);
+      }
+      if constexpr (partial_loads && lanes < T >> 1) {
+        if (panel.last_lanes < lanes<T>) return gathered_panel<T, Place, Tail::masked>(panel, m, vectors);
+      }
+      gathered_panel<T, Place, Tail::whole>(panel, m, vectors);
+    }();
+    panel.c += width;
+    panel.column += static_cast<std::ptrdiff_t>(width);
+    if (panel.bias != nullptr) panel.bias += width;
+    column += columns;
+  }
+  return true;
+}
+
+template <class T>
+void rows_product_of(const RowsShape& s, const ProductPair<T>* pairs, std::size_t count, const T* bias, Into into,
+                     T* c) {
+  const bool accumulate = into == Into::accumulate;
+  const Gathered<T, RowPlace> panel{pairs, count,      s.rows, s.k, s.b_row, 0, 0, c, accumulate ? nullptr : bias,
+                                    accumulate, lanes<T>};
+  if (!gathered(panel, s.m, s.n)) reference_rows_product(s, pairs, count, bias, into, c);
+}
+
+template <class T>
+void terms_product_of(const TermsShape& s, const ProductPair<T>* pairs, std::size_t count, Into into, T* c) {
+  const Gathered<T, TermPlace> panel{pairs, count,   s.terms, s.k, 0, s.c_row, 0, c,
+                                     nullptr, into == Into::accumulate, lanes<T>};
+  if (!gathered(panel, s.m, s.n)) reference_terms_product(s, pairs, count, into, c);
+}
+
+}  // namespace
+
+void rows_product(const RowsShape& shape, const ProductPair<float>* pairs, std::size_t count, const float* bias,
+                  Into into, float* c) {
+  rows_product_of(shape, pairs, count, bias, into, c);
+}
+void rows_product(const RowsShape& shape, const ProductPair<double>* pairs, std::size_t count, const double* bias,
+                  Into into, double* c) {
+  rows_product_of(shape, pairs, count, bias, into, c);
+}
+void terms_product(const TermsShape& shape, const ProductPair<float>* pairs, std::size_t count, Into into, float* c) {
+  terms_product_of(shape, pairs, count, into, c);
+}
+void terms_product(const TermsShape& shape, const ProductPair<double>* pairs, std::size_t count, Into into, double* c) {
+  terms_product_of(shape, pairs, count, into, c);
+}
+
+// One name per scalar, as dispatch tables need.
+void rows_product_float(const RowsShape& shape, const ProductPair<float>* pairs, std::size_t count, const float* bias,
+                        Into into, float* c) {
+  rows_product_of(shape, pairs, count, bias, into, c);
+}
+void rows_product_double(const RowsShape& shape, const ProductPair<double>* pairs, std::size_t count,
+                         const double* bias, Into into, double* c) {
+  rows_product_of(shape, pairs, count, bias, into, c);
+}
+void terms_product_float(const TermsShape& shape, const ProductPair<float>* pairs, std::size_t count, Into into,
+                         float* c) {
+  terms_product_of(shape, pairs, count, into, c);
+}
+void terms_product_double(const TermsShape& shape, const ProductPair<double>* pairs, std::size_t count, Into into,
+                          double* c) {
+  terms_product_of(shape, pairs, count, into, c);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace maml
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace maml {
+
+HWY_EXPORT(rows_product_float);
+HWY_EXPORT(rows_product_double);
+HWY_EXPORT(terms_product_float);
+HWY_EXPORT(terms_product_double);
+
+template <class T>
+void rows_product(const RowsShape& shape, const ProductPair<T>* pairs, std::size_t count,
+                  const std::type_identity_t<T>* bias, Into into, std::type_identity_t<T>* c) {
+  if constexpr (std::is_same_v<T, float>) {
+    HWY_DYNAMIC_DISPATCH(rows_product_float)(shape, pairs, count, bias, into, c);
+  } else {
+    HWY_DYNAMIC_DISPATCH(rows_product_double)(shape, pairs, count, bias, into, c);
+  }
+}
+
+template <class T>
+void terms_product(const TermsShape& shape, const ProductPair<T>* pairs, std::size_t count, Into into,
+                   std::type_identity_t<T>* c) {
+  if constexpr (std::is_same_v<T, float>) {
+    HWY_DYNAMIC_DISPATCH(terms_product_float)(shape, pairs, count, into, c);
+  } else {
+    HWY_DYNAMIC_DISPATCH(terms_product_double)(shape, pairs, count, into, c);
+  }
+}
+
+template void rows_product(const RowsShape&, const ProductPair<float>*, std::size_t, const float*, Into, float*);
+template void rows_product(const RowsShape&, const ProductPair<double>*, std::size_t, const double*, Into, double*);
+template void terms_product(const TermsShape&, const ProductPair<float>*, std::size_t, Into, float*);
+template void terms_product(const TermsShape&, const ProductPair<double>*, std::size_t, Into, double*);
+
+}  // namespace maml
+#endif  // HWY_ONCE
