@@ -30,27 +30,6 @@ struct Descriptor {
   }
 };
 
-/// Removes the temporary unless it was renamed.
-struct Temporary {
-  std::string path;
-  bool renamed = false;
-  explicit Temporary(std::string name) : path(std::move(name)) {}
-  Temporary(const Temporary&) = delete;
-  Temporary& operator=(const Temporary&) = delete;
-  ~Temporary() {
-    if (!renamed) ::unlink(path.c_str());
-  }
-};
-
-void write_all(int descriptor, std::span<const std::byte> bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail(path, "cannot be written: ", errno_text(errno));
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-}
-
 void synchronise(int descriptor, const std::string& path) {
   // Some file systems cannot synchronise and say so; there is nothing more to do on those.
   if (::fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP)
@@ -95,27 +74,62 @@ std::string errno_text(int error) {
   return std::generic_category().message(error) + " (" + mend() + ")";
 }
 
-void write_atomically(const std::string& path, std::span<const std::byte> bytes, std::string_view label) {
+AtomicFile::AtomicFile(const std::string& path, std::string_view label)
+    : path_(path), temporary_(path + ".tmp"), label_(label) {
   require(!path.empty() && path.back() != '/', path, "cannot be written: it names no file (add a file name)");
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
     fail(path, "cannot be written: ", errno_text(EISDIR));
-  const std::string name = path + ".tmp";
-  {
-    const Descriptor file(::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (file.value < 0) fail(path, "cannot be written: ", errno_text(errno));
-    Temporary temporary(name);
-    pass(label, ".before_write");
-    write_all(file.value, bytes, path);
-    pass(label, ".after_write");
-    synchronise(file.value, path);
-    pass(label, ".after_fsync");
-    if (std::rename(name.c_str(), path.c_str()) != 0) fail(path, "cannot be replaced: ", errno_text(errno));
-    temporary.renamed = true;
+  descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail(path, "cannot be written: ", errno_text(errno));
+}
+
+AtomicFile::~AtomicFile() {
+  ::close(descriptor_);
+  if (!is_committed_) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(path_, "cannot be written: ", errno_text(errno));
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += static_cast<std::uint64_t>(written);
   }
-  pass(label, ".after_rename");
-  const Descriptor folder(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.value >= 0) synchronise(folder.value, folder_of(path));
+}
+
+void AtomicFile::read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t count = ::pread(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail(path_, "cannot be read back: ", errno_text(errno));
+    require(count > 0, path_, "cannot be read back: it ends at byte ", offset, " (check the disk)");
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+    offset += static_cast<std::uint64_t>(count);
+  }
+}
+
+void AtomicFile::resize(std::uint64_t size) {
+  if (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0) fail(path_, "cannot be written: ", errno_text(errno));
+}
+
+void AtomicFile::commit() {
+  pass(label_, ".after_write");
+  synchronise(descriptor_, path_);
+  pass(label_, ".after_fsync");
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail(path_, "cannot be replaced: ", errno_text(errno));
+  is_committed_ = true;
+  pass(label_, ".after_rename");
+  const Descriptor folder(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.value >= 0) synchronise(folder.value, folder_of(path_));
+}
+
+void write_atomically(const std::string& path, std::span<const std::byte> bytes, std::string_view label) {
+  AtomicFile file(path, label);
+  pass(label, ".before_write");
+  file.write_at(0, bytes);
+  file.commit();
 }
 
 void write_atomically(const std::string& path, std::string_view text, std::string_view label) {
