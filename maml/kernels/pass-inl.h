@@ -97,6 +97,17 @@ template <class P> struct PassBase {
     for (; i + Lanes::width <= n; i += Lanes::width) f(Full{i});
     if (i < n) f(Part{i, n - i});
   }
+
+  /// The same blocks, up to kMost together: f(at, blocks), where at(b) is the b-th, b < blocks.
+  template <std::size_t kMost, class F> static HWY_INLINE void each_group(std::size_t n, F f) {
+    std::size_t i = 0;
+    while (i + Lanes::width <= n) {
+      const std::size_t blocks = std::min(kMost, (n - i) / Lanes::width);
+      f([i](std::size_t b) { return Full{i + b * Lanes::width}; }, blocks);
+      i += blocks * Lanes::width;
+    }
+    if (i < n) f([i, n](std::size_t) { return Part{i, n - i}; }, std::size_t{1});
+  }
 };
 
 template <class P> struct Pass;

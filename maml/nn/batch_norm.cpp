@@ -16,6 +16,9 @@ namespace maml::HWY_NAMESPACE {
 ///   support       the support rows; a query batch then begins with them, and gradient and H v flow through both
 ///   running       in training the batch at hand, in evaluation the running statistics
 /// per_step=K keeps weight and bias for each of K inner steps (MAML++). Cache: mean and 1 / std.
+///
+/// A rectifier and a pooling that follow are taken into the same passes over memory: nothing between x and the pooled
+/// output is stored, backward finds signs and winners again.
 class BatchNorm : public VectorLayer<BatchNorm> {
 public:
   BatchNorm(const LayerText& text, const Shape& input)
@@ -24,68 +27,123 @@ public:
     require(epsilon_ > 0, "batch_norm", "epsilon must be above 0");
   }
 
+  LayerPtr joined(const Layer& next) const override {
+    const LayerInfo& other = next.info();
+    const bool takes_slope = other.slope && window_ == 1 && slope_ == 1;
+    const bool takes_window = other.window >= 2 && other.window <= 3 && window_ == 1;
+    if (!takes_slope && !takes_window) return nullptr;
+    LayerInfo both = info();
+    both.output = other.output;
+    return std::make_unique<BatchNorm>(std::move(both), *this, takes_slope ? *other.slope : slope_,
+                                       takes_window ? other.window : 1);
+  }
+  BatchNorm(LayerInfo both, const BatchNorm& norm, double slope, std::size_t window)
+      : VectorLayer(std::move(both)), epsilon_(norm.epsilon_), momentum_(norm.momentum_), steps_(norm.steps_),
+        slope_(slope), window_(window) {}
+
   std::size_t cache_size(std::size_t) const override { return 2 * channels_; }
 
   template <class Pass> void forward(const Frame<Pass>& f) const {
     using Number = typename Pass::Number;
-    const std::size_t positions = f.rows * pixels_, counted = f.statistics_rows() * pixels_;
-    const bool read_state = reads_state(f);
-    Pass::each(channels_, [&](auto at) HWY_ATTR {
-      Number mean = Number::set(0), variance = Number::set(0);
-      if (read_state) {
-        mean = Pass::load_constant(f.state, at);
-        variance = Pass::load_constant(f.state + channels_, at);
-      } else {
-        const Number share = Number::set(1.0 / static_cast<double>(counted));
-        for (std::size_t p = 0; p < counted; ++p) mean = mean + Pass::load(f.x + pixel(p), at);
-        mean = mean * share;
-        for (std::size_t p = 0; p < counted; ++p) {
-          const Number distance = Pass::load(f.x + pixel(p), at) - mean;
-          variance = variance + distance * distance;
-        }
-        variance = variance * share;
-        move_state<Pass>(f, at, mean, variance);
+    Pass::template each_group<group>(channels_, [&](auto at, std::size_t blocks) HWY_ATTR {
+      Number mean[group], inverse[group], scale[group], bias[group];
+      statistics(f, at, blocks, mean, inverse);  // inverse: the variance, for now
+      for (std::size_t b = 0; b < blocks; ++b) {
+        if (!reads_state(f)) move_state<Pass>(f, at(b), mean[b], inverse[b]);
+        inverse[b] = Number::set(1) / sqrt(inverse[b] + Number::set(epsilon_));
+        scale[b] = inverse[b] * weight<Pass>(f, at(b));
+        bias[b] = Pass::load(f.parameter[bias_index()] + set_offset(f.step), at(b));
+        Pass::store(f.cache, at(b), mean[b]);
+        Pass::store(f.cache + s(channels_), at(b), inverse[b]);
       }
-      const Number inverse = Number::set(1) / sqrt(variance + Number::set(epsilon_));
-      const Number bias = Pass::load(f.parameter[bias_index()] + set_offset(f.step), at);
-      const Number scale = inverse * weight<Pass>(f, at);
-      for (std::size_t p = 0; p < positions; ++p)
-        Pass::store(f.y + pixel(p), at, (Pass::load(f.x + pixel(p), at) - mean) * scale + bias);
-      Pass::store(f.cache, at, mean);
-      Pass::store(f.cache + s(channels_), at, inverse);
+      each_stretch(f.rows, [&](const Stretch& stretch) HWY_ATTR {
+        for (std::size_t b = 0; b < blocks; ++b) {
+          const Number m = mean[b], k = scale[b], c = bias[b], slope = Number::set(slope_), zero = Number::set(0);
+          for (std::size_t j = 0; j < stretch.windows; ++j) {
+            const std::ptrdiff_t x = stretch.x + s(j * window_ * channels_);
+            Number best = zero;
+            each_tap([&](std::size_t t, std::ptrdiff_t tap) HWY_ATTR {
+              const Number normed = (Pass::load(f.x + (x + tap), at(b)) - m) * k + c;
+              const Number value = select(greater(normed, zero), normed, slope * normed);
+              best = t == 0 ? value : select(greater(value, best), value, best);
+            });
+            Pass::store(f.y + (stretch.y + s(j * channels_)), at(b), best);
+          }
+        }
+      });
     });
   }
 
   template <class Pass> void backward(const Frame<Pass>& f) const {
     using Number = typename Pass::Number;
-    const std::size_t positions = f.rows * pixels_, counted = f.statistics_rows() * pixels_;
-    const bool read_state = reads_state(f);
     for (std::size_t i = 0; i < info().parameters.size(); ++i) Pass::zero(f.d_parameter[i], info().parameters[i].size);
-    Pass::each(channels_, [&](auto at) HWY_ATTR {
-      const Number mean = Pass::load(f.cache, at), inverse = Pass::load(f.cache + s(channels_), at);
-      Number sum = Number::set(0), along = Number::set(0);
-      for (std::size_t p = 0; p < positions; ++p) {
-        const Number dy = Pass::load(f.dy + pixel(p), at);
-        sum = sum + dy;
-        along = along + dy * ((Pass::load(f.x + pixel(p), at) - mean) * inverse);
-      }
-      Pass::store(f.d_parameter[bias_index()] + set_offset(f.step), at, sum);
-      if (has_weight()) Pass::store(f.d_parameter[0] + set_offset(f.step), at, along);
-      if (!f.dx) return;
-      const Number gamma = weight<Pass>(f, at), scale = inverse * gamma;
-      const Number share = Number::set(1.0 / static_cast<double>(counted));
-      for (std::size_t p = 0; p < positions; ++p) {
-        Number dx = scale * Pass::load(f.dy + pixel(p), at);
-        if (!read_state && p < counted) {
-          const Number normal = (Pass::load(f.x + pixel(p), at) - mean) * inverse;
-          dx = dx - scale * share * (sum + normal * along);
+    Pass::template each_group<group>(channels_, [&](auto at, std::size_t blocks) HWY_ATTR {
+      Number sum[group], along[group];
+      for (std::size_t b = 0; b < blocks; ++b) sum[b] = along[b] = Number::set(0);
+      each_stretch(f.rows, [&](const Stretch& stretch) HWY_ATTR {
+        for (std::size_t b = 0; b < blocks; ++b) {
+          const Channel<Pass> channel(*this, f, at(b));
+          Number part = Number::set(0), part_along = Number::set(0);
+          for (std::size_t j = 0; j < stretch.windows; ++j) {
+            Window<Pass> window(*this, f, channel, stretch.x + s(j * window_ * channels_), at(b));
+            const Number dy = window.gradient(Pass::load(f.dy + (stretch.y + s(j * channels_)), at(b)));
+            part = part + dy;
+            part_along = part_along + dy * window.normal;
+          }
+          sum[b] = sum[b] + part;
+          along[b] = along[b] + part_along;
         }
-        Pass::store(f.dx + pixel(p), at, dx);
+      });
+      for (std::size_t b = 0; b < blocks; ++b) {
+        Pass::store(f.d_parameter[bias_index()] + set_offset(f.step), at(b), sum[b]);
+        if (has_weight()) Pass::store(f.d_parameter[0] + set_offset(f.step), at(b), along[b]);
       }
+      if (!f.dx) return;
+
+      const double share = 1.0 / static_cast<double>(f.statistics_rows() * pixels_);
+      // What an input gets through mean and variance: constant + slope * normal.
+      const auto through = [&](const Channel<Pass>& channel, std::size_t b, Number& constant, Number& slope) HWY_ATTR {
+        constant = -(channel.scale * Number::set(share) * sum[b]);
+        slope = -(channel.scale * Number::set(share) * along[b]);
+      };
+      each_stretch(f.rows, [&](const Stretch& stretch) HWY_ATTR {
+        const bool counts = !reads_state(f) && stretch.row < f.statistics_rows();
+        for (std::size_t b = 0; b < blocks; ++b) {
+          const Channel<Pass> channel(*this, f, at(b));
+          Number constant, slope;
+          through(channel, b, constant, slope);
+          for (std::size_t j = 0; j < stretch.windows; ++j) {
+            const std::ptrdiff_t x = stretch.x + s(j * window_ * channels_);
+            Window<Pass> window(*this, f, channel, x, at(b));
+            const Number dy =
+                channel.scale * window.gradient(Pass::load(f.dy + (stretch.y + s(j * channels_)), at(b)));
+            each_tap([&](std::size_t t, std::ptrdiff_t tap) HWY_ATTR {
+              Number dx = window.share(t, dy);
+              if (counts) dx = dx + (constant + slope * window.normals[t]);
+              Pass::store(f.dx + (x + tap), at(b), dx);
+            });
+          }
+        }
+      });
+      each_leftover(f.rows, [&](std::size_t row, std::ptrdiff_t x) HWY_ATTR {
+        const bool counts = !reads_state(f) && row < f.statistics_rows();
+        for (std::size_t b = 0; b < blocks; ++b) {
+          const Channel<Pass> channel(*this, f, at(b));
+          Number constant, slope;
+          through(channel, b, constant, slope);
+          const Number normal = (Pass::load(f.x + x, at(b)) - channel.mean) * channel.inverse;
+          Pass::store(f.dx + x, at(b), counts ? constant + slope * normal : Number::set(0));
+        }
+      });
     });
   }
 
 private:
+  /// Blocks of channels that are worked on together: a row of pixels then comes from memory once.
+  static constexpr std::size_t group = 8;
+  /// Positions a partial sum is made over.
+  static constexpr std::size_t run = 64;
+
   static std::ptrdiff_t s(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
   std::ptrdiff_t pixel(std::size_t p) const { return s(p * channels_); }
   bool has_weight() const { return info().parameters.size() == 2; }
@@ -99,6 +157,145 @@ private:
   }
   template <class Pass, class At> HWY_INLINE typename Pass::Number weight(const Frame<Pass>& f, At at) const {
     return has_weight() ? Pass::load(f.parameter[0] + set_offset(f.step), at) : Pass::Number::set(1);
+  }
+
+  /// Windows side by side, within one row of the batch where they are more than one pixel.
+  struct Stretch {
+    std::size_t row, windows;
+    std::ptrdiff_t x, y;
+  };
+  template <class F> HWY_INLINE void each_stretch(std::size_t rows, F f) const {
+    if (window_ == 1) {  // all pixels of a row of the batch, or rows of one pixel, up to `run` at a time
+      const std::size_t some = std::max<std::size_t>(1, pixels_ == 1 ? run : 1);
+      for (std::size_t row = 0; row < rows; row += some) {
+        const std::size_t pixels = std::min(some, rows - row) * pixels_;
+        if (pixels_ == 1) {
+          for (std::size_t i = 0; i < pixels; ++i) f(Stretch{row + i, 1, pixel(row + i), pixel(row + i)});
+          continue;
+        }
+        for (std::size_t first = 0; first < pixels; first += run) {
+          const std::ptrdiff_t at = pixel(row * pixels_ + first);
+          f(Stretch{row, std::min(run, pixels - first), at, at});
+        }
+      }
+      return;
+    }
+    const auto &in = info().input.extents, &out = info().output.extents;
+    std::size_t y = 0;
+    for (std::size_t row = 0; row < rows; ++row)
+      for (std::size_t i = 0; i < out[0]; ++i, y += out[1])
+        f(Stretch{row, out[1], pixel((row * in[0] + i * window_) * in[1]), pixel(y)});
+  }
+  /// f(t, offset) for the pixels of a window, in reading order.
+  template <class F> HWY_INLINE void each_tap(F f) const {
+    if (window_ == 1) return f(0, 0);
+    const std::size_t width = info().input.extents[1];
+    for (std::size_t i = 0, t = 0; i < window_; ++i)
+      for (std::size_t j = 0; j < window_; ++j, ++t) f(t, pixel(i * width + j));
+  }
+  /// f(row, offset) for every pixel that no window holds.
+  template <class F> HWY_INLINE void each_leftover(std::size_t rows, F f) const {
+    if (window_ == 1) return;
+    const auto &in = info().input.extents, &out = info().output.extents;
+    const std::size_t height = out[0] * window_, width = out[1] * window_;
+    for (std::size_t row = 0; row < rows; ++row)
+      for (std::size_t i = 0; i < in[0]; ++i)
+        for (std::size_t j = i < height ? width : 0; j < in[1]; ++j) f(row, pixel((row * in[0] + i) * in[1] + j));
+  }
+
+  /// What backward knows of a block of channels.
+  template <class Pass> struct Channel {
+    typename Pass::Number mean, inverse, scale, bias;
+    template <class At> HWY_INLINE Channel(const BatchNorm& layer, const Frame<Pass>& f, At at) {
+      mean = Pass::load(f.cache, at);
+      inverse = Pass::load(f.cache + s(layer.channels_), at);
+      scale = inverse * layer.weight<Pass>(f, at);
+      bias = Pass::load(f.parameter[layer.bias_index()] + layer.set_offset(f.step), at);
+    }
+  };
+
+  /// A window's pixels normed again, and which of them wins.
+  template <class Pass> struct Window {
+    using Number = typename Pass::Number;
+    Number normals[9], values[9];
+    Number normal, best, normed;  ///< of the winner
+    double slope;
+
+    template <class At>
+    HWY_INLINE Window(const BatchNorm& layer, const Frame<Pass>& f, const Channel<Pass>& channel, std::ptrdiff_t x,
+                      At at)
+        : slope(layer.slope_) {
+      const Number zero = Number::set(0);
+      layer.each_tap([&](std::size_t t, std::ptrdiff_t tap) HWY_ATTR {
+        const Number distance = Pass::load(f.x + (x + tap), at) - channel.mean;
+        normals[t] = distance * channel.inverse;
+        const Number y = distance * channel.scale + channel.bias;
+        values[t] = select(greater(y, zero), y, Number::set(slope) * y);
+        if (t == 0) {
+          best = values[0];
+          normal = normals[0];
+          normed = y;
+          return;
+        }
+        const auto wins = greater(values[t], best);
+        best = select(wins, values[t], best);
+        normal = select(wins, normals[t], normal);
+        normed = select(wins, y, normed);
+      });
+      taken = zero;
+      is_one = layer.window_ == 1;
+    }
+    /// The gradient by the winner's normed value.
+    HWY_INLINE Number gradient(Number dy) const {
+      return select(greater(normed, Number::set(0)), dy, Number::set(slope) * dy);
+    }
+    /// What of dy goes to pixel t: all of it to the first that is best. To be asked in reading order.
+    HWY_INLINE Number share(std::size_t t, Number dy) {
+      if (is_one) return dy;
+      const Number zero = Number::set(0);
+      const auto wins = both(equal(values[t], best), equal(taken, zero));
+      taken = select(wins, Number::set(1), taken);
+      return select(wins, dy, zero);
+    }
+
+  private:
+    Number taken;
+    bool is_one;
+  };
+
+  /// Mean and variance of so many blocks of channels, joined from runs of positions (Chan, Golub and LeVeque 1983).
+  template <class Pass, class At>
+  void statistics(const Frame<Pass>& f, At at, std::size_t blocks, typename Pass::Number* mean,
+                  typename Pass::Number* variance) const {
+    using Number = typename Pass::Number;
+    if (reads_state(f)) {
+      for (std::size_t b = 0; b < blocks; ++b) {
+        mean[b] = Pass::load_constant(f.state, at(b));
+        variance[b] = Pass::load_constant(f.state + channels_, at(b));
+      }
+      return;
+    }
+    for (std::size_t b = 0; b < blocks; ++b) mean[b] = variance[b] = Number::set(0);
+    const std::size_t positions = f.statistics_rows() * pixels_;
+    for (std::size_t first = 0; first < positions; first += run) {
+      const std::size_t count = std::min(run, positions - first);
+      const double all = static_cast<double>(first + count), weight = static_cast<double>(count) / all;
+      const Number share = Number::set(1.0 / static_cast<double>(count));
+      const auto x = f.x + pixel(first);
+      for (std::size_t b = 0; b < blocks; ++b) {
+        Number sum = Number::set(0), squares = Number::set(0);
+        for (std::size_t p = 0; p < count; ++p) sum = sum + Pass::load(x + pixel(p), at(b));
+        const Number middle = sum * share;
+        for (std::size_t p = 0; p < count; ++p) {
+          const Number distance = Pass::load(x + pixel(p), at(b)) - middle;
+          squares = squares + distance * distance;
+        }
+        const Number apart = middle - mean[b];
+        mean[b] = mean[b] + apart * Number::set(weight);
+        variance[b] = variance[b] + squares + apart * apart * Number::set(weight * static_cast<double>(first));
+      }
+    }
+    for (std::size_t b = 0; b < blocks; ++b) variance[b] = variance[b] * Number::set(1.0 / static_cast<double>(positions));
   }
 
   /// Adds momentum * (statistic - state) to the state's delta. Values only: no tangent pass moves the state.
@@ -141,6 +338,8 @@ private:
   const std::size_t channels_ = info().input.channels(), pixels_ = info().input.size() / channels_;
   const double epsilon_, momentum_;
   const std::size_t steps_;
+  const double slope_ = 1;         // of the rectifier that was taken in; 1: none
+  const std::size_t window_ = 1;   // of the pooling that was taken in; 1: none
 };
 
 LayerPtr make_batch_norm(const LayerText& text, const Shape& input) {

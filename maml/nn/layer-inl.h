@@ -109,8 +109,10 @@ private:
 ///   template <class N> N backward(N x, N y, N dy) const;    the gradient by x
 template <class Function> class ElementwiseLayer : public VectorLayer<ElementwiseLayer<Function>> {
 public:
+  ElementwiseLayer(LayerInfo info, Function function)
+      : VectorLayer<ElementwiseLayer>(std::move(info)), function_(function) {}
   ElementwiseLayer(const std::string& kind, const Shape& input, Function function)
-      : VectorLayer<ElementwiseLayer>(LayerInfo{kind, kind, input, input}), function_(function) {}
+      : ElementwiseLayer(LayerInfo{kind, kind, input, input}, function) {}
 
   template <class Pass> void forward(const Frame<Pass>& f) const {
     const Function function = function_;

@@ -44,6 +44,8 @@ struct LayerInfo {
   std::optional<Statistics> statistics = {};  ///< of layers over batch statistics: which, unless the call says
   bool depends_on_step = false;               ///< keeps parameters for each inner step
   double products_per_row = 0;                ///< multiply-adds of one forward pass over one row, real pixels only
+  std::optional<double> slope = {};           ///< of a rectifier max(x, slope x), which others may take in
+  std::size_t window = 0;                     ///< of a max pooling over windows side by side, likewise
 };
 
 /// An array of the call, for every task: task i's part lies `stride` further (tangents have a stride of their own).
@@ -70,7 +72,8 @@ template <class P> struct LayerCall {
   int step = 0;                                      ///< inner step, for parameters kept per step
   bool evaluating = false;                           ///< running statistics are read
   Statistics statistics = Statistics::transductive;  ///< the call's, else the layer's
-  Strided<P> x, y, cache;      ///< forward reads x and writes y and cache; backward reads all three
+  Strided<P> x, y, cache;      ///< forward reads x and writes y and cache; backward reads all three,
+                               ///< and may write to cache what its tangent reads
   Strided<P> parameters;       ///< the layer's part of theta
   std::uint32_t active = ~0u;  ///< bit i: parameter slice i has a tangent that may differ from zero
   /// Backward reads dy and writes dx (null: not wanted). What a pass has written it may read back only to add to it: in
@@ -93,6 +96,12 @@ public:
   /// Which batch statistics count in a call of this mode; none: the layer's rows do not meet.
   std::optional<Statistics> statistics(Mode mode) const {
     return info_.statistics && mode.statistics ? mode.statistics : info_.statistics;
+  }
+  /// This layer and the next one, whose input is this one's output, as one that passes over memory once; null where
+  /// there is no such layer. It has this layer's parameters and state; the next one has none.
+  virtual std::unique_ptr<Layer> joined(const Layer& next) const {
+    (void)next;
+    return nullptr;
   }
   /// Elements that forward leaves for backward, for a batch of this many rows.
   virtual std::size_t cache_size(std::size_t rows) const = 0;

@@ -57,8 +57,10 @@ private:
     const std::size_t height = input.extents[0], width = input.extents[1];
     require(window <= height && window <= width, "max_pool", "window ", window, " is larger than input ",
             to_string(input), " (use a smaller window)");
-    return LayerInfo{"max_pool", "max_pool", input,
-                     Shape{{(height - window) / stride + 1, (width - window) / stride + 1, input.channels()}}};
+    LayerInfo info{"max_pool", "max_pool", input,
+                   Shape{{(height - window) / stride + 1, (width - window) / stride + 1, input.channels()}}};
+    info.window = window == stride ? window : 0;
+    return info;
   }
 
   /// f(offset of the window's first pixel in x, offset of the output pixel in y), over all rows.

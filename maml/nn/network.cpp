@@ -46,7 +46,16 @@ Network::Network(const Model& model, std::size_t first, std::size_t last) : mode
     if (i >= first) {
       if (i == first) parameters_ = parameters;  // where this part begins, for now
       if (!info.is_view) {
-        entries_.push_back({&model.layer(i), input, parameters - parameters_, slices, state});
+        // A layer without parameters may go into the pass of the one before.
+        auto both = !entries_.empty() && info.parameters.empty() && info.state.empty()
+                        ? entries_.back().layer->joined(model.layer(i))
+                        : nullptr;
+        if (both) {
+          entries_.back().layer = both.get();
+          joined_.push_back(std::move(both));
+        } else {
+          entries_.push_back({&model.layer(i), input, parameters - parameters_, slices, state});
+        }
         input = static_cast<int>(entries_.size()) - 1;
       }
       outputs_ = info.output.size();

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "maml/nn/model.h"
@@ -35,7 +36,8 @@ private:
   Layout layout(std::size_t rows) const;
 
   const Model& model_;
-  std::vector<Entry> entries_;  ///< views left out
+  std::vector<Entry> entries_;    ///< views left out
+  std::vector<LayerPtr> joined_;  ///< layers that are several of the model's
   std::size_t parameters_ = 0, outputs_ = 0;
 };
 

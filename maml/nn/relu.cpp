@@ -19,12 +19,18 @@ struct Rectifier {
   }
 };
 
+LayerPtr make_rectifier(const LayerText& text, const Shape& input, double slope) {
+  LayerInfo info{text.kind(), text.kind(), input, input};
+  info.slope = slope;
+  return std::make_unique<ElementwiseLayer<Rectifier>>(std::move(info), Rectifier{slope});
+}
+
 LayerPtr make_relu(const LayerText& text, const Shape& input) {
-  return std::make_unique<ElementwiseLayer<Rectifier>>(text.kind(), input, Rectifier{0});
+  return make_rectifier(text, input, 0);
 }
 
 LayerPtr make_leaky_relu(const LayerText& text, const Shape& input) {
-  return std::make_unique<ElementwiseLayer<Rectifier>>(text.kind(), input, Rectifier{text.number("slope", 0.01)});
+  return make_rectifier(text, input, text.number("slope", 0.01));
 }
 
 }  // namespace maml::HWY_NAMESPACE
