@@ -11,6 +11,8 @@ namespace maml {
 LayerPtr make_linear(const LayerText&, const Shape&);
 LayerPtr make_conv2d(const LayerText&, const Shape&);
 LayerPtr make_max_pool(const LayerText&, const Shape&);
+LayerPtr make_avg_pool(const LayerText&, const Shape&);
+LayerPtr make_global_mean(const LayerText&, const Shape&);
 LayerPtr make_batch_norm(const LayerText&, const Shape&);
 LayerPtr make_layer_norm(const LayerText&, const Shape&);
 LayerPtr make_flatten(const LayerText&, const Shape&);
@@ -32,6 +34,8 @@ std::map<std::string, MakeLayer>& layer_list() {
       {"linear", make_linear},
       {"conv2d", make_conv2d},
       {"max_pool", make_max_pool},
+      {"avg_pool", make_avg_pool},
+      {"global_mean", make_global_mean},
       {"batch_norm", make_batch_norm},
       {"layer_norm", make_layer_norm},
       {"flatten", make_flatten},
