@@ -44,6 +44,31 @@ public:
   std::size_t cache_size(std::size_t) const override { return 2 * channels_; }
 
   template <class Pass> void forward(const Frame<Pass>& f) const {
+    with_window([&](auto side) { pooled_forward<side()>(f); });
+  }
+  template <class Pass> void backward(const Frame<Pass>& f) const {
+    with_window([&](auto side) { pooled_backward<side()>(f); });
+  }
+
+private:
+  /// Blocks of channels that are worked on together: a row of pixels then comes from memory once.
+  static constexpr std::size_t group = 8;
+  /// Positions a partial sum is made over.
+  static constexpr std::size_t run = 64;
+
+  /// f(the pooling window's side, a constant).
+  template <class F> void with_window(F f) const {
+    switch (window_) {
+    case 1:
+      return f(std::integral_constant<std::size_t, 1>());
+    case 2:
+      return f(std::integral_constant<std::size_t, 2>());
+    default:
+      return f(std::integral_constant<std::size_t, 3>());
+    }
+  }
+
+  template <std::size_t kSide, class Pass> void pooled_forward(const Frame<Pass>& f) const {
     using Number = typename Pass::Number;
     Pass::template each_group<group>(channels_, [&](auto at, std::size_t blocks) HWY_ATTR {
       Number mean[group], inverse[group], scale[group], bias[group];
@@ -60,9 +85,9 @@ public:
         for (std::size_t b = 0; b < blocks; ++b) {
           const Number m = mean[b], k = scale[b], c = bias[b], slope = Number::set(slope_), zero = Number::set(0);
           for (std::size_t j = 0; j < stretch.windows; ++j) {
-            const std::ptrdiff_t x = stretch.x + s(j * window_ * channels_);
+            const std::ptrdiff_t x = stretch.x + s(j * kSide * channels_);
             Number best = zero;
-            each_tap([&](std::size_t t, std::ptrdiff_t tap) HWY_ATTR {
+            each_tap<kSide>([&](std::size_t t, std::ptrdiff_t tap) HWY_ATTR {
               const Number normed = (Pass::load(f.x + (x + tap), at(b)) - m) * k + c;
               const Number value = select(greater(normed, zero), normed, slope * normed);
               best = t == 0 ? value : select(greater(value, best), value, best);
@@ -74,7 +99,7 @@ public:
     });
   }
 
-  template <class Pass> void backward(const Frame<Pass>& f) const {
+  template <std::size_t kSide, class Pass> void pooled_backward(const Frame<Pass>& f) const {
     using Number = typename Pass::Number;
     for (std::size_t i = 0; i < info().parameters.size(); ++i) Pass::zero(f.d_parameter[i], info().parameters[i].size);
     Pass::template each_group<group>(channels_, [&](auto at, std::size_t blocks) HWY_ATTR {
@@ -85,7 +110,7 @@ public:
           const Channel<Pass> channel(*this, f, at(b));
           Number part = Number::set(0), part_along = Number::set(0);
           for (std::size_t j = 0; j < stretch.windows; ++j) {
-            Window<Pass> window(*this, f, channel, stretch.x + s(j * window_ * channels_), at(b));
+            Window<Pass, kSide> window(*this, f, channel, stretch.x + s(j * kSide * channels_), at(b));
             const Number dy = window.gradient(Pass::load(f.dy + (stretch.y + s(j * channels_)), at(b)));
             part = part + dy;
             part_along = part_along + dy * window.normal;
@@ -113,11 +138,11 @@ public:
           Number constant, slope;
           through(channel, b, constant, slope);
           for (std::size_t j = 0; j < stretch.windows; ++j) {
-            const std::ptrdiff_t x = stretch.x + s(j * window_ * channels_);
-            Window<Pass> window(*this, f, channel, x, at(b));
+            const std::ptrdiff_t x = stretch.x + s(j * kSide * channels_);
+            Window<Pass, kSide> window(*this, f, channel, x, at(b));
             const Number dy =
                 channel.scale * window.gradient(Pass::load(f.dy + (stretch.y + s(j * channels_)), at(b)));
-            each_tap([&](std::size_t t, std::ptrdiff_t tap) HWY_ATTR {
+            each_tap<kSide>([&](std::size_t t, std::ptrdiff_t tap) HWY_ATTR {
               Number dx = window.share(t, dy);
               if (counts) dx = dx + (constant + slope * window.normals[t]);
               Pass::store(f.dx + (x + tap), at(b), dx);
@@ -137,12 +162,6 @@ public:
       });
     });
   }
-
-private:
-  /// Blocks of channels that are worked on together: a row of pixels then comes from memory once.
-  static constexpr std::size_t group = 8;
-  /// Positions a partial sum is made over.
-  static constexpr std::size_t run = 64;
 
   static std::ptrdiff_t s(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
   std::ptrdiff_t pixel(std::size_t p) const { return s(p * channels_); }
@@ -187,11 +206,9 @@ private:
         f(Stretch{row, out[1], pixel((row * in[0] + i * window_) * in[1]), pixel(y)});
   }
   /// f(t, offset) for the pixels of a window, in reading order.
-  template <class F> HWY_INLINE void each_tap(F f) const {
-    if (window_ == 1) return f(0, 0);
-    const std::size_t width = info().input.extents[1];
-    for (std::size_t i = 0, t = 0; i < window_; ++i)
-      for (std::size_t j = 0; j < window_; ++j, ++t) f(t, pixel(i * width + j));
+  template <std::size_t kSide, class F> HWY_INLINE void each_tap(F f) const {
+    const std::size_t width = kSide == 1 ? 0 : info().input.extents[1];
+    MAML_UNROLL for (std::size_t t = 0; t < kSide * kSide; ++t) f(t, pixel(t / kSide * width + t % kSide));
   }
   /// f(row, offset) for every pixel that no window holds.
   template <class F> HWY_INLINE void each_leftover(std::size_t rows, F f) const {
@@ -215,9 +232,9 @@ private:
   };
 
   /// A window's pixels normed again, and which of them wins.
-  template <class Pass> struct Window {
+  template <class Pass, std::size_t kSide> struct Window {
     using Number = typename Pass::Number;
-    Number normals[9], values[9];
+    Number normals[kSide * kSide], values[kSide * kSide];
     Number normal, best, normed;  ///< of the winner
     double slope;
 
@@ -226,7 +243,7 @@ private:
                       At at)
         : slope(layer.slope_) {
       const Number zero = Number::set(0);
-      layer.each_tap([&](std::size_t t, std::ptrdiff_t tap) HWY_ATTR {
+      layer.template each_tap<kSide>([&](std::size_t t, std::ptrdiff_t tap) HWY_ATTR {
         const Number distance = Pass::load(f.x + (x + tap), at) - channel.mean;
         normals[t] = distance * channel.inverse;
         const Number y = distance * channel.scale + channel.bias;
@@ -243,7 +260,6 @@ private:
         normed = select(wins, y, normed);
       });
       taken = zero;
-      is_one = layer.window_ == 1;
     }
     /// The gradient by the winner's normed value.
     HWY_INLINE Number gradient(Number dy) const {
@@ -251,7 +267,7 @@ private:
     }
     /// What of dy goes to pixel t: all of it to the first that is best. To be asked in reading order.
     HWY_INLINE Number share(std::size_t t, Number dy) {
-      if (is_one) return dy;
+      if constexpr (kSide == 1) return dy;
       const Number zero = Number::set(0);
       const auto wins = both(equal(values[t], best), equal(taken, zero));
       taken = select(wins, Number::set(1), taken);
@@ -260,7 +276,6 @@ private:
 
   private:
     Number taken;
-    bool is_one;
   };
 
   /// Mean and variance of so many blocks of channels, joined from runs of positions (Chan, Golub and LeVeque 1983).
