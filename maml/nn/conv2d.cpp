@@ -20,11 +20,13 @@ public:
     const ConvAxis rows = axis(text, input, 0), columns = axis(text, input, 1);
     kernel_ = columns.kernel;
     const ConvImage in{rows.in, columns.in, in_}, out{rows.out, columns.out, out_};
-    forward_ = {forward_stretches(rows), forward_stretches(columns), in, out};
-    input_gradient_ = {input_gradient_stretches(rows), input_gradient_stretches(columns), out, in};
+    // Blocks: sums over terms go over both operands again for every tap, sums into rows only over the weights.
+    constexpr std::size_t row_block = 400, term_block = 100;
+    forward_ = {forward_stretches(rows), forward_stretches(columns), in, out, row_block};
+    input_gradient_ = {input_gradient_stretches(rows), input_gradient_stretches(columns), out, in, row_block};
     // Taps side by side make one product of more rows: worth more than fewer, longer sums where channels are few.
     weight_gradient_ = {joins_taps() ? forward_stretches(rows) : tap_stretches(rows),
-                        joins_taps() ? forward_stretches(columns) : tap_stretches(columns), in, out};
+                        joins_taps() ? forward_stretches(columns) : tap_stretches(columns), in, out, term_block};
     positions_ = rows.out * columns.out;
   }
 

@@ -58,7 +58,7 @@ struct ConvImage {
 /// Rectangles of results over which the taps are the same, with lists of their places for gathered products. Place is
 /// RowPlace or TermPlace: {offset in the source, offset in the result}.
 ///
-/// Work goes by blocks of about 200 results: several small images, or some rows of a large one.
+/// Work goes by blocks of about so many results: several small images, or some rows of a large one.
 template <class Place> class ConvPlaces {
 public:
   struct Patch {
@@ -68,7 +68,7 @@ public:
 
   ConvPlaces() = default;
   ConvPlaces(const std::vector<AxisStretch>& rows, const std::vector<AxisStretch>& columns, ConvImage source,
-             ConvImage result)
+             ConvImage result, std::size_t block)
       : source_(source), result_(result) {
     const std::size_t pixels = result.height * result.width;
     images_ = pixels <= block ? std::max<std::size_t>(1, block / pixels) : 1;
@@ -103,8 +103,6 @@ public:
   }
 
 private:
-  static constexpr std::size_t block = 192;
-
   std::size_t source_row(const AxisStretch& rows) const {
     return rows.source_step * source_.width * source_.channels;
   }
