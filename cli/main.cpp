@@ -23,6 +23,7 @@ constexpr auto overview =
   maml eval runs/sinusoid-10shot   its error after 0, 1, .. 10 inner steps on new tasks
   maml plot runs/sinusoid-10shot   pictures of it
   maml presets                     what there is to train
+  maml data                        pictures: import, info, show
   maml info | check | bench | meta-gradient | reproduce | version
 
 maml VERB --help explains a verb.
@@ -49,23 +50,49 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
-std::vector<std::string> verb_names(const CLI::App& program) {
-  std::vector<std::string> names;
-  for (const auto* verb : program.get_subcommands([](const CLI::App*) { return true; }))
-    names.push_back(verb->get_name());
-  return names;
+std::vector<CLI::App*> verbs_of(CLI::App& app) {
+  return app.get_subcommands([](CLI::App*) { return true; });
+}
+
+/// The verb that the command line names, perhaps one below another.
+struct Verb {
+  CLI::App* app;
+  std::string name;  ///< `train`, `data import images`, or "" for the program itself
+};
+
+Verb find_verb(CLI::App& program, const std::vector<std::string>& words) {
+  Verb verb{&program, ""};
+  for (const auto& word : words) {
+    const auto below = verbs_of(*verb.app);
+    if (below.empty() || word.empty() || word[0] == '-') break;
+    std::vector<std::string> names;
+    for (const auto* app : below) names.push_back(app->get_name());
+    const auto found = std::find(names.begin(), names.end(), word);
+    if (found == names.end())
+      fail(word, "unknown verb", did_you_mean(word, names), " (maml ", verb.name, verb.name.empty() ? "" : " ",
+           "--help lists them)");
+    verb = {below[static_cast<std::size_t>(found - names.begin())], verb.name + (verb.name.empty() ? "" : " ") + word};
+  }
+  return verb;
+}
+
+void let_extras_in(CLI::App& app) {
+  for (auto* verb : verbs_of(app)) {
+    if (verbs_of(*verb).empty()) verb->allow_extras();
+    let_extras_in(*verb);
+  }
 }
 
 /// Words that the verb has no use for.
-void refuse_extras(const CLI::App& verb) {
-  const auto extras = verb.remaining();
-  const std::string help = " (maml " + verb.get_name() + " --help lists what there is)";
+void refuse_extras(const Verb& verb) {
+  const auto extras = verb.app->remaining();
+  const std::string help = " (maml " + verb.name + " --help lists what there is)";
   for (const auto& word : extras) {
     const std::string name = word.substr(0, word.find('='));
     if (name.size() > 1 && name[0] == '-')
-      fail(verb.get_name(), "unknown option ", name, did_you_mean(name, option_names(verb)), help);
+      fail(verb.name, "unknown option ", name, did_you_mean(name, option_names(*verb.app)), help);
   }
-  if (!extras.empty()) fail(verb.get_name(), "does not know what to do with '", extras.front(), "'", help);
+  if (!extras.empty()) fail(verb.name, "does not know what to do with '", extras.front(), "'", help);
 }
 
 /// CLI11's complaint in our words.
@@ -86,30 +113,32 @@ int run(int argc, char** argv) {
   program.require_subcommand(0, 1);
   program.get_formatter()->column_width(34);
   cli::Chosen chosen;
-  for (const auto add : {cli::add_train, cli::add_eval, cli::add_plot, cli::add_presets, cli::add_info, cli::add_check,
-                         cli::add_bench, cli::add_meta_gradient, cli::add_reproduce, cli::add_version})
+  for (const auto add : {cli::add_train, cli::add_eval, cli::add_plot, cli::add_data, cli::add_presets, cli::add_info,
+                         cli::add_check, cli::add_bench, cli::add_meta_gradient, cli::add_reproduce, cli::add_version})
     add(program, chosen);
   program.footer("maml VERB --help explains a verb. The environment: MAML_PRESETS is the folder of the presets, "
                  "MAML_ISA\nforces an instruction set (baseline, avx2, avx512).");
-  for (auto* verb : program.get_subcommands([](const CLI::App*) { return true; })) verb->allow_extras();
+  let_extras_in(program);
 
-  const std::string verb = argc > 1 ? argv[1] : "";
-  if (verb.empty()) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty()) {
     std::cout << overview;
     return 0;
   }
-  const auto verbs = verb_names(program);
-  if (verb[0] != '-' && std::find(verbs.begin(), verbs.end(), verb) == verbs.end())
-    fail(verb, "unknown verb", did_you_mean(verb, verbs), " (maml --help lists them)");
+  const Verb verb = find_verb(program, words);
   try {
     program.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
     return program.exit(help);
   } catch (const CLI::ParseError& error) {
-    if (verb[0] == '-') fail(verb, "unknown option (maml --help lists the verbs)");
-    fail(verb, in_our_words(error), " (maml ", verb, " --help lists what there is)");
+    if (verb.name.empty()) fail(words.front(), "unknown option (maml --help lists the verbs)");
+    fail(verb.name, in_our_words(error), " (maml ", verb.name, " --help lists what there is)");
   }
-  for (const auto* parsed : program.get_subcommands()) refuse_extras(*parsed);
+  if (!verbs_of(*verb.app).empty()) {
+    std::cout << verb.app->help("maml " + verb.name.substr(0, verb.name.rfind(verb.app->get_name())));
+    return 0;
+  }
+  refuse_extras(verb);
   const int status = chosen ? chosen() : 0;
   std::cout.flush();
   require(std::cout.good(), "stdout", "cannot be written (is its disk full?)");

@@ -58,25 +58,13 @@ double share_done(const Progress& p) {
   return p.iterations > 0 ? static_cast<double>(p.iteration) / static_cast<double>(p.iterations) : 1;
 }
 
-}  // namespace
+struct Part {
+  std::string text;
+  int importance;
+};
 
-std::string progress_line(const std::string& title, const Progress& p, std::size_t width, bool utf8) {
-  const std::string total = std::to_string(p.iterations);
-  const bool is_wide = width >= 110;
-  struct Part {
-    std::string text;
-    int importance;
-  };
-  const auto number = [](double value) { return padded(short_number(value), 5); };
-  std::vector<Part> parts;
-  if (!title.empty()) parts.push_back({title, 2});
-  parts.push_back({padded(std::to_string(p.iteration), total.size()) + "/" + total, 9});
-  parts.push_back({(is_wide ? "meta-loss " : "loss ") + number(p.meta_loss), 6});
-  parts.push_back({p.metric + " " + number(p.before) + " > " + number(p.after), 7});
-  if (p.validation) parts.push_back({(is_wide ? "validation " : "val ") + number(*p.validation), 5});
-  parts.push_back({padded(short_number(p.iterations_per_second), 4) + (is_wide ? " it/s" : "/s"), 4});
-  parts.push_back({duration(p.seconds_left) + (is_wide ? " left" : ""), 8});
-
+/// The parts with a bar before them; what matters least is left out until they fit.
+std::string fitted(std::vector<Part> parts, double share, std::size_t width, bool utf8) {
   const auto columns = [&] {
     std::size_t sum = 0;
     for (const auto& part : parts) sum += columns_of(part.text) + 1;
@@ -88,9 +76,37 @@ std::string progress_line(const std::string& title, const Progress& p, std::size
     parts.erase(std::min_element(parts.begin(), parts.end(), by_importance));
 
   std::string line;
-  if (columns() + least_bar <= width) line = bar(share_done(p), std::min<std::size_t>(width - columns() - 2, 60), utf8);
+  if (columns() + least_bar <= width) line = bar(share, std::min<std::size_t>(width - columns() - 2, 60), utf8);
   for (const auto& part : parts) line += (line.empty() ? "" : " ") + part.text;
   return columns_of(line) <= width ? line : line.substr(0, width);
+}
+
+}  // namespace
+
+std::string progress_line(const std::string& title, const Progress& p, std::size_t width, bool utf8) {
+  const std::string total = std::to_string(p.iterations);
+  const bool is_wide = width >= 110;
+  const auto number = [](double value) { return padded(short_number(value), 5); };
+  std::vector<Part> parts;
+  if (!title.empty()) parts.push_back({title, 2});
+  parts.push_back({padded(std::to_string(p.iteration), total.size()) + "/" + total, 9});
+  parts.push_back({(is_wide ? "meta-loss " : "loss ") + number(p.meta_loss), 6});
+  parts.push_back({p.metric + " " + number(p.before) + " > " + number(p.after), 7});
+  if (p.validation) parts.push_back({(is_wide ? "validation " : "val ") + number(*p.validation), 5});
+  parts.push_back({padded(short_number(p.iterations_per_second), 4) + (is_wide ? " it/s" : "/s"), 4});
+  parts.push_back({duration(p.seconds_left) + (is_wide ? " left" : ""), 8});
+
+  return fitted(std::move(parts), share_done(p), width, utf8);
+}
+
+std::string count_line(const std::string& title, std::size_t done, std::size_t all, double seconds_left,
+                       std::size_t width, bool utf8) {
+  const std::string total = with_commas(all);
+  std::vector<Part> parts;
+  if (!title.empty()) parts.push_back({title, 2});
+  parts.push_back({padded(with_commas(done), total.size()) + "/" + total, 9});
+  parts.push_back({duration(seconds_left) + " left", 8});
+  return fitted(std::move(parts), all > 0 ? static_cast<double>(done) / static_cast<double>(all) : 1, width, utf8);
 }
 
 bool stderr_is_terminal() {
@@ -98,32 +114,48 @@ bool stderr_is_terminal() {
 }
 
 ProgressBar::ProgressBar(std::string title)
-    : title_(std::move(title)), is_terminal_(stderr_is_terminal()), last_(Clock::now()) {}
+    : title_(std::move(title)), is_terminal_(stderr_is_terminal()), start_(Clock::now()), last_(start_) {}
 
 ProgressBar::~ProgressBar() {
   finish();
 }
 
-void ProgressBar::update(const Progress& p) {
-  const auto now = Clock::now();
-  const bool is_last = p.iteration >= p.iterations;
+bool ProgressBar::is_due(bool is_last) {
+  const auto since = Clock::now() - last_;
+  return is_last || (is_terminal_ ? !has_line_ || since >= between_redraws : since >= between_lines);
+}
+
+template <class Line, class Words> void ProgressBar::show(const Line& line, const Words& words) {
   if (is_terminal_) {
-    if (has_line_ && !is_last && now - last_ < between_redraws) return;
     // Some columns stay free: for the ^C that a terminal shows, and since some wrap when the last one is written.
-    const std::string line = progress_line(title_, p, std::max<std::size_t>(terminal_width(), 4) - 3, locale_is_utf8());
-    std::fprintf(stderr, "\r%s\033[K", line.c_str());
+    const std::string text = line(std::max<std::size_t>(terminal_width(), 4) - 3, locale_is_utf8());
+    std::fprintf(stderr, "\r%s\033[K", text.c_str());
     has_line_ = true;
   } else {
-    if (!is_last && now - last_ < between_lines) return;
-    const std::string validation = p.validation ? ", validation " + short_number(*p.validation) : "";
-    std::fprintf(stderr, "%s%sit %lld/%lld: meta-loss %s, %s %s before and %s after%s, %s it/s, %s left\n",
-                 title_.c_str(), title_.empty() ? "" : " ", static_cast<long long>(p.iteration),
-                 static_cast<long long>(p.iterations), short_number(p.meta_loss).c_str(), p.metric.c_str(),
-                 short_number(p.before).c_str(), short_number(p.after).c_str(), validation.c_str(),
-                 short_number(p.iterations_per_second).c_str(), duration(p.seconds_left).c_str());
+    std::fprintf(stderr, "%s%s%s\n", title_.c_str(), title_.empty() ? "" : " ", words().c_str());
   }
   std::fflush(stderr);
-  last_ = now;
+  last_ = Clock::now();
+}
+
+void ProgressBar::update(const Progress& p) {
+  if (!is_due(p.iteration >= p.iterations)) return;
+  show([&](std::size_t width, bool utf8) { return progress_line(title_, p, width, utf8); },
+       [&] {
+         return "it " + std::to_string(p.iteration) + "/" + std::to_string(p.iterations) + ": meta-loss " +
+                short_number(p.meta_loss) + ", " + p.metric + " " + short_number(p.before) + " before and " +
+                short_number(p.after) + " after" + (p.validation ? ", validation " + short_number(*p.validation) : "") +
+                ", " + short_number(p.iterations_per_second) + " it/s, " + duration(p.seconds_left) + " left";
+       });
+}
+
+void ProgressBar::update(std::size_t done, std::size_t all) {
+  if (!is_due(done >= all)) return;
+  const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+  const double left =
+      seconds * static_cast<double>(all - std::min(done, all)) / static_cast<double>(std::max<std::size_t>(done, 1));
+  show([&](std::size_t width, bool utf8) { return count_line(title_, done, all, left, width, utf8); },
+       [&] { return with_commas(done) + "/" + with_commas(all) + ", " + duration(left) + " left"; });
 }
 
 void ProgressBar::notice(const std::string& text) {

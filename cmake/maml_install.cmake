@@ -5,7 +5,7 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/maml)
 
 install(TARGETS maml EXPORT maml_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/maml/ DESTINATION include/maml
-  FILES_MATCHING PATTERN "*.h")
+  FILES_MATCHING PATTERN "*.h" PATTERN "images" EXCLUDE)
 install(EXPORT maml_targets NAMESPACE maml:: DESTINATION ${package_dir})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/maml-config.cmake.in ${PROJECT_BINARY_DIR}/maml-config.cmake
   INSTALL_DESTINATION ${package_dir})

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "${1:-$(dirname "$0")/..}"
 find maml -mindepth 2 \( -name '*.h' -o -name '*.cpp' \) -print0 | sort -z | xargs -0 -r awk '
-  BEGIN { n = split("base kernels io diff nn tasks algorithms train export", list, " "); for (i = 1; i <= n; ++i) level[list[i]] = i }
+  BEGIN { n = split("base kernels io diff nn tasks algorithms train images export", list, " "); for (i = 1; i <= n; ++i) level[list[i]] = i }
   function offence(text) { print FILENAME ":" FNR ": " text; bad = 1 }
   FNR == 1 { split(FILENAME, part, "/"); here = part[2]; if (!(here in level)) offence("folder " here " is not in the list of layers") }
   match($0, /^[ \t]*#[ \t]*include[ \t]*["<][^">]+/) {

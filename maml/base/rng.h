@@ -18,6 +18,7 @@ enum class Purpose : std::uint32_t {
   validation_task,
   test_task,
   check,
+  data_split,
 };
 
 /// The stream of random numbers that belongs to (seed, purpose, iteration, task, part), and to nothing else: it does
