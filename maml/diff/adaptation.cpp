@@ -115,6 +115,7 @@ public:
     out.metrics = metrics;
     out.g = gradient + front_parameters_;
     out.g_stride = s(all_);
+    out.spends_tape = true;
     if (parts_.front) {
       out.dx = d_query_features_;
       out.dx_stride = feature_stride(options_.query_rows);
@@ -174,7 +175,10 @@ public:
 private:
   // Memory. A theta slot holds theta_k of all tasks, then the rule's states; a tape slot the tapes, then g_k.
   std::size_t theta_slot() const { return round_up(tasks() * (head_ + state_)); }
-  std::size_t support_tape() const { return tasks() * parts_.support->tape_size(options_.support_rows); }
+  std::size_t support_tape() const {
+    const std::size_t rows = options_.support_rows;
+    return tasks() * (options_.second_order ? parts_.support->tape_size(rows) : parts_.support->spent_tape_size(rows));
+  }
   std::size_t tape_slot() const { return round_up(support_tape()) + round_up(tasks() * head_); }
   std::size_t features(std::size_t rows) const { return parts_.front ? rows * parts_.front->features() : 0; }
   std::ptrdiff_t feature_stride(std::size_t rows) const { return s(features(rows)); }
@@ -185,7 +189,7 @@ private:
     Carver<T> carver(base);
     const std::size_t n = tasks();
     alpha_ = carver.take(static_cast<std::size_t>(parts_.rates->steps()) * round_up(all_));
-    work_tape_ = carver.take(std::max(tape_slot(), n * parts_.query->tape_size(options_.query_rows)));
+    work_tape_ = carver.take(std::max(tape_slot(), n * parts_.query->spent_tape_size(options_.query_rows)));
     support_losses_ = carver.take(n);
     support_metrics_ = carver.take(n);
     losses_ = carver.take(n);
@@ -251,6 +255,7 @@ private:
     GradientOut<T> out;
     out.g = g;
     out.g_stride = s(head_);
+    out.spends_tape = !options_.second_order;
     out.losses = is_first_run && k == 0 ? support_losses_ : losses_;
     if (is_first_run) {
       if (k == 0) out.metrics = support_metrics_;

@@ -44,6 +44,8 @@ template <class T> struct GradientOut {
   /// checker. An objective without inputs in this sense may leave it alone.
   T* dx = nullptr;
   std::ptrdiff_t dx_stride = 0;
+  /// `hvp` will not be asked for: the tape need only have `spent_tape_size` elements, and holds nothing afterwards.
+  bool spends_tape = false;
   T* state_delta = nullptr;  ///< what the pass asks to add to the running statistics; **added**, not overwritten
   std::ptrdiff_t state_stride = 0;
 };
@@ -70,12 +72,15 @@ public:
   virtual std::size_t state_size() const { return 0; }
   /// Elements of tape that one task needs for a batch of this many rows.
   virtual std::size_t tape_size(std::size_t rows) const = 0;
+  /// The same where nothing is to be kept for `hvp`; at most tape_size.
+  virtual std::size_t spent_tape_size(std::size_t rows) const { return tape_size(rows); }
 
   /// Losses, and the metric a person reads (accuracy, MSE; null: not wanted), one a task, without derivatives.
-  /// tape: batch.tasks * tape_size elements of scratch.
+  /// tape: batch.tasks * spent_tape_size elements of scratch.
   virtual void evaluate(Point<T>, const Batch<T>&, T* tape, T* losses, T* metrics) const = 0;
 
-  /// Losses and gradients. tape: batch.tasks * tape_size(rows) elements; holds afterwards what `hvp` reads.
+  /// Losses and gradients. tape: batch.tasks * tape_size(rows) elements; holds afterwards what `hvp` reads (but see
+  /// GradientOut::spends_tape).
   virtual void gradient(Point<T>, const Batch<T>&, T* tape, const GradientOut<T>&) const = 0;
 };
 

@@ -346,6 +346,8 @@ private:
     info.statistics = parse_statistics("batch_norm", text.word("mode", "transductive"));
     if (info.statistics == Statistics::running)
       info.state = {{"running_mean", channels, 0}, {"running_var", channels, 1}};
+    info.reads_output = false;
+    info.works_in_place = true;
     info.depends_on_step = per_step;
     return info;
   }

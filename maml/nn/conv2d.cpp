@@ -141,6 +141,8 @@ private:
                                order});
     if (text.flag("bias", true))
       info.parameters.push_back({"bias", out, parse_init("conv2d", text.word("bias_init", "zeros"), in, out), {out}});
+    info.reads_output = false;
+    info.works_in_place = true;
     info.products_per_row = rows.taps() * columns.taps() * static_cast<double>(in * out);
     return info;
   }

@@ -44,6 +44,8 @@ struct LayerInfo {
   std::optional<Statistics> statistics = {};  ///< of layers over batch statistics: which, unless the call says
   bool depends_on_step = false;               ///< keeps parameters for each inner step
   double products_per_row = 0;                ///< multiply-adds of one forward pass over one row, real pixels only
+  bool reads_output = true;                   ///< backward reads y
+  bool works_in_place = false;                ///< backward has done with an element of x before it writes it in dx
   std::optional<double> slope = {};           ///< of a rectifier max(x, slope x), which others may take in
   std::size_t window = 0;                     ///< of a max pooling over windows side by side, likewise
 };

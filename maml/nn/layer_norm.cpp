@@ -76,6 +76,8 @@ public:
 private:
   static LayerInfo describe(const Shape& input) {
     LayerInfo info{"layer_norm", "norm", input, input};
+    info.reads_output = false;
+    info.works_in_place = true;
     info.parameters.push_back(
         {"weight", input.size(), parse_init("layer_norm", "ones", 1, 1), border_extents(input), border_order(input)});
     info.parameters.push_back(

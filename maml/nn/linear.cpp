@@ -62,6 +62,8 @@ private:
                                weight_order(input, in, out)});
     if (text.flag("bias", true))
       info.parameters.push_back({"bias", out, parse_init("linear", text.word("bias_init", "zeros"), in, out), {out}});
+    info.reads_output = false;
+    info.works_in_place = true;
     info.products_per_row = static_cast<double>(in) * static_cast<double>(out);
     return info;
   }

@@ -67,7 +67,7 @@ Network::Network(const Model& model, std::size_t first, std::size_t last) : mode
   parameters_ = parameters - (first < last ? parameters_ : parameters);
 }
 
-Network::Layout Network::layout(std::size_t rows) const {
+Network::Layout Network::layout(std::size_t rows, Tape tape) const {
   Layout layout;
   std::size_t end = 0;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
@@ -75,8 +75,12 @@ Network::Layout Network::layout(std::size_t rows) const {
     const std::size_t outputs = round_up(rows * layer.info().output.size());
     layout.y[i] = end;
     layout.cache[i] = end + outputs;
-    layout.dy[i] = layout.cache[i] + round_up(layer.cache_size(rows));
-    end = layout.dy[i] + outputs;
+    end = layout.cache[i] + round_up(layer.cache_size(rows));
+    // The last outputs are the loss's to read and stay.
+    const bool overwrites = tape == Tape::spent && i + 1 < entries_.size() && !layer.info().reads_output &&
+                            entries_[i + 1].layer->info().works_in_place;
+    layout.dy[i] = overwrites ? layout.y[i] : end;
+    if (!overwrites) end += outputs;
   }
   layout.total = end;
   return layout;
@@ -84,7 +88,7 @@ Network::Layout Network::layout(std::size_t rows) const {
 
 template <class P>
 NetworkPass<P>::NetworkPass(const Network& network, const NetworkCall<P>& call)
-    : network_(network), call_(call), places_(network.layout(call.rows)) {
+    : network_(network), call_(call), places_(network.layout(call.rows, call.keeping)) {
   for (std::size_t i = 0; i < network_.entries_.size(); ++i) {
     const auto& entry = network_.entries_[i];
     const bool input_is_live = entry.input < 0 ? has_tangent(call_.x) : live_[static_cast<std::size_t>(entry.input)];

@@ -9,6 +9,9 @@
 
 namespace maml {
 
+/// Whether a tape keeps all that a tangent pass reads, or gradients by outputs overwrite outputs where layers allow it.
+enum class Tape { kept, spent };
+
 /// Layers [first, last) of a model over a tape. The tape of one task holds for each layer its output, its cache and the
 /// gradient by its output; tangents lie in a second array at the same places.
 class Network {
@@ -19,7 +22,7 @@ public:
 
   std::size_t parameters() const { return parameters_; }
   std::size_t outputs() const { return outputs_; }
-  std::size_t tape_size(std::size_t rows) const { return layout(rows).total; }
+  std::size_t tape_size(std::size_t rows, Tape tape) const { return layout(rows, tape).total; }
   const Model& model() const { return model_; }
 
 private:
@@ -33,7 +36,7 @@ private:
     int input;  ///< the entry whose output it reads, -1: the batch
     std::size_t parameter_offset, first_slice, state_offset;
   };
-  Layout layout(std::size_t rows) const;
+  Layout layout(std::size_t rows, Tape) const;
 
   const Model& model_;
   std::vector<Entry> entries_;    ///< views left out
@@ -49,6 +52,7 @@ template <class P> struct NetworkCall {
   Strided<P> x, theta, tape;
   const typename P::Scalar* state = nullptr;  ///< the model's whole state
   const unsigned char* active = nullptr;      ///< see Direction; tangent pass only
+  Tape keeping = Tape::kept;
 };
 
 /// One pass of a network: forward, then backward over the same tape.

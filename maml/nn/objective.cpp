@@ -13,11 +13,11 @@ template <class T> Strided<Value<T>> values(const T* p, std::ptrdiff_t stride) {
 
 template <class T>
 NetworkPass<Value<T>> value_pass(const Network& network, Mode mode, const T* state, Point<T> point,
-                                 const Batch<T>& batch, T* tape) {
+                                 const Batch<T>& batch, T* tape, Tape keeping = Tape::kept) {
   return {network,
           {batch.tasks, batch.rows, batch.support_rows, point.step, mode, values(batch.x, batch.x_stride),
-           values(point.theta, point.stride), values(tape, static_cast<std::ptrdiff_t>(network.tape_size(batch.rows))),
-           state}};
+           values(point.theta, point.stride), values(tape, static_cast<std::ptrdiff_t>(network.tape_size(batch.rows, keeping))),
+           state, nullptr, keeping}};
 }
 
 template <class P>
@@ -46,10 +46,11 @@ public:
 
   std::size_t parameters() const override { return network_.parameters(); }
   std::size_t state_size() const override { return network_.model().state_size(); }
-  std::size_t tape_size(std::size_t rows) const override { return network_.tape_size(rows); }
+  std::size_t tape_size(std::size_t rows) const override { return network_.tape_size(rows, Tape::kept); }
+  std::size_t spent_tape_size(std::size_t rows) const override { return network_.tape_size(rows, Tape::spent); }
 
   void evaluate(Point<T> point, const Batch<T>& batch, T* tape, T* losses, T* metrics) const override {
-    const auto pass = value_pass(network_, mode_, state_, point, batch, tape);
+    const auto pass = value_pass(network_, mode_, state_, point, batch, tape, Tape::spent);
     pass.forward(nullptr, 0);
     auto loss = loss_call(network_, pass, batch);
     loss.losses = losses;
@@ -58,7 +59,8 @@ public:
   }
 
   void gradient(Point<T> point, const Batch<T>& batch, T* tape, const GradientOut<T>& out) const override {
-    const auto pass = value_pass(network_, mode_, state_, point, batch, tape);
+    const auto pass =
+        value_pass(network_, mode_, state_, point, batch, tape, out.spends_tape ? Tape::spent : Tape::kept);
     pass.forward(out.state_delta, out.state_stride);
     auto loss = loss_call(network_, pass, batch);
     loss.dy = pass.d_output();
@@ -92,7 +94,7 @@ public:
            std::ptrdiff_t hv_stride, T* dx_dot, std::ptrdiff_t dx_dot_stride) const override {
     using P = Tangent<T>;
     const Network& network = this->network_;
-    const auto stride = static_cast<std::ptrdiff_t>(network.tape_size(batch.rows));
+    const auto stride = static_cast<std::ptrdiff_t>(network.tape_size(batch.rows, Tape::kept));
     const NetworkPass<P> pass(network, {batch.tasks,
                                         batch.rows,
                                         batch.support_rows,
@@ -120,7 +122,7 @@ public:
 
   std::size_t parameters() const override { return network_.parameters(); }
   std::size_t features() const override { return network_.outputs(); }
-  std::size_t tape_size(std::size_t rows) const override { return network_.tape_size(rows); }
+  std::size_t tape_size(std::size_t rows) const override { return network_.tape_size(rows, Tape::kept); }
 
   void forward(Point<T> point, const Batch<T>& batch, T* tape, T* out, std::ptrdiff_t out_stride) const override {
     const auto pass = value_pass(network_, mode_, state_, point, batch, tape);

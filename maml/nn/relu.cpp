@@ -22,6 +22,8 @@ struct Rectifier {
 LayerPtr make_rectifier(const LayerText& text, const Shape& input, double slope) {
   LayerInfo info{text.kind(), text.kind(), input, input};
   info.slope = slope;
+  info.reads_output = false;
+  info.works_in_place = true;
   return std::make_unique<ElementwiseLayer<Rectifier>>(std::move(info), Rectifier{slope});
 }
 
