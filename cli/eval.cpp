@@ -7,7 +7,6 @@
 #include "cli/train_report.h"
 #include "cli/verbs.h"
 #include "maml/base/error.h"
-#include "maml/io/atomic_file.h"
 #include "maml/kernels/isa.h"
 
 namespace maml::cli {
@@ -15,55 +14,119 @@ namespace maml::cli {
 namespace {
 
 struct Arguments {
-  std::string run, split = "test";
-  std::optional<std::size_t> tasks, shots;
+  std::string run, weights, split = "test";
+  std::vector<std::string> set;
+  std::optional<std::string> protocol, statistics;
+  std::optional<std::size_t> tasks, ways, shots, query_shots;
   std::optional<int> steps;
   std::optional<double> alpha;
   std::optional<std::uint64_t> seed;
   int threads = 0;
   bool json = false;
+
+  /// Whether other tasks, or another way of adapting to them, are asked for than the protocol's.
+  bool overrides() const {
+    return split != "test" || !set.empty() || statistics || tasks || ways || shots || query_shots || steps || alpha ||
+           seed;
+  }
 };
 
-EvaluationOptions evaluation_options(const Arguments& a, const Options& options) {
-  EvaluationOptions result;
-  result.tasks = a.tasks.value_or(options.eval.tasks);
-  result.steps = a.steps.value_or(options.eval.steps);
-  result.shots = a.shots.value_or(0);
-  result.alpha = a.alpha.value_or(0);
-  result.seed = a.seed.value_or(options.eval.seed);
-  result.split = a.split;
-  result.threads = a.threads;
-  result.budget = options.train.memory_mib << 20;
+void check(const Arguments& a) {
+  require(!a.run.empty(), "eval", "name the folder of a run (maml eval runs/NAME)");
+  for (const auto& [flag, value] : {std::pair("--ways", a.ways), std::pair("--shots", a.shots),
+                                    std::pair("--query-shots", a.query_shots), std::pair("--tasks", a.tasks)})
+    require(!value || *value > 0, flag, "must be at least 1");
+  require(!a.alpha || *a.alpha > 0, "--alpha", "must be above 0");
+  require(a.threads >= 0, "--threads", "must be 0 (all processors) or above");
+}
+
+/// The protocols to evaluate by: the one named, else both of the literature for classifiers, else the config's own.
+std::vector<Protocol> protocols(const Arguments& a, const Options& options) {
+  std::vector<std::string> names = {"own"};
+  if (a.protocol)
+    names = {*a.protocol};
+  else if (options.model.loss == "cross_entropy")
+    names = {"paper", "strict"};
+  std::vector<Protocol> result;
+  for (const auto& name : names) {
+    Protocol p = protocol(name, options);
+    p.tasks = a.tasks.value_or(p.tasks);
+    p.ways = a.ways.value_or(p.ways);
+    // As many query examples as shots, where the protocol has it so.
+    if (a.shots && p.query_shots == p.shots) p.query_shots = *a.shots;
+    p.shots = a.shots.value_or(p.shots);
+    p.query_shots = a.query_shots.value_or(p.query_shots);
+    if (a.statistics) p.statistics = parse_statistics("--statistics", *a.statistics);
+    p.steps = a.steps.value_or(p.steps);
+    p.seed = a.seed.value_or(p.seed);
+    p.alpha = a.alpha.value_or(0);
+    p.split = a.split;
+    result.push_back(std::move(p));
+  }
+  return result;
+}
+
+/// A model to evaluate; folder: that of its run, if it is one's.
+struct Subject {
+  LoadedModel model;
+  std::optional<RunFolder> folder;
+};
+
+std::vector<Subject> subjects(const Arguments& a) {
+  std::vector<Subject> result;
+  if (!a.weights.empty()) {
+    result.push_back({load_model(named_options(a.run), a.weights), {}});
+  } else {
+    for (const auto& path : runs_in(a.run)) {
+      LoadedRun run = load_run(path);
+      RunFolder folder = run.folder;
+      result.push_back({std::move(run), std::move(folder)});
+    }
+  }
+  for (auto& subject : result) {
+    for (const auto& assignment : a.set) {
+      require(assignment.starts_with("data."), "--set", "changes data.* alone here, the rest is the model's own");
+      set_option(subject.model.options, assignment);
+    }
+    subject.model.options = resolved(subject.model.options);
+  }
   return result;
 }
 
 int run(const Arguments& a) {
-  require(!a.run.empty(), "eval", "name the folder of a run (maml eval runs/NAME)");
-  require(!a.shots || *a.shots > 0, "--shots", "must be at least 1");
-  require(!a.alpha || *a.alpha > 0, "--alpha", "must be above 0");
-  require(a.threads >= 0, "--threads", "must be 0 (all processors) or above");
-  std::vector<EvaluationSummary> evaluations;
-  std::optional<Options> options;
-  for (const auto& path : runs_in(a.run)) {
-    const LoadedRun loaded = load_run(path);
-    options = loaded.experiment.options;
-    evaluations.push_back(evaluate(loaded.experiment, loaded.weights, evaluation_options(a, *options)));
-    // eval.json holds the evaluation that the run's own options ask for.
-    const bool is_own = a.split == "test" && !a.shots && !a.alpha && !a.tasks && !a.steps && !a.seed;
-    if (is_own) write_atomically(loaded.folder.evaluation(), to_json(evaluations.back()), "eval");
+  check(a);
+  const auto models = subjects(a);
+  const Options& options = models.front().model.options;
+  const auto wanted = protocols(a, options);
+  // By protocol: one evaluation a model.
+  std::vector<std::vector<EvaluationSummary>> evaluations(wanted.size());
+  for (const auto& subject : models) {
+    const Experiment experiment(subject.model.options);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const EvaluationOptions how{.threads = a.threads, .budget = options.train.memory_mib << 20};
+      evaluations[i].push_back(evaluate(experiment, subject.model.weights, wanted[i], how));
+      if (subject.folder && !a.overrides()) save_evaluation(subject.folder->evaluation(), evaluations[i].back());
+    }
   }
   if (a.json) {
-    std::cout << (evaluations.size() == 1 ? to_json(evaluations.front()) : spread_json(evaluations));
+    if (models.size() > 1) {
+      for (const auto& of_protocol : evaluations) std::cout << spread_json(of_protocol);
+      return 0;
+    }
+    std::vector<EvaluationSummary> all;
+    for (const auto& of_protocol : evaluations) all.push_back(of_protocol.front());
+    std::cout << to_json(all);
     return 0;
   }
-  const auto used = evaluation_options(a, *options);
   std::cout << "\n"
-            << (options->about.title.empty() ? a.run : options->about.title) << ": " << with_commas(used.tasks) << " "
-            << used.split << " tasks, " << (used.shots ? used.shots : options->data.shots) << " shots, "
-            << (evaluations.size() > 1 ? std::to_string(evaluations.size()) + " seeds, " : "") << isa_name(active_isa())
-            << "\n\n";
-  // Published values are those of the run's own shots and rate.
-  print_evaluations(evaluations, a.shots || a.alpha ? AboutOptions{} : options->about);
+            << (options.about.title.empty() ? a.run : options.about.title)
+            << (models.size() > 1 ? ", " + std::to_string(models.size()) + " seeds" : "") << " ("
+            << isa_name(active_isa()) << ")\n";
+  for (const auto& of_protocol : evaluations) {
+    std::cout << "\n" << protocol_text(of_protocol.front()) << "\n\n";
+    // Published values are those of the run's own shots and rate.
+    print_evaluations(of_protocol, a.shots || a.ways || a.alpha ? AboutOptions{} : options.about);
+  }
   return 0;
 }
 
@@ -71,22 +134,43 @@ constexpr auto examples = R"(Examples:
   maml eval runs/sinusoid-10shot                  a table: step, mean, 95 % interval, published values
   maml eval runs/sinusoid-10shot --tasks 10000 --steps 20 --json
   maml eval runs/sinusoid-10shot --shots 5 --alpha 0.01
+  maml eval runs/omniglot-5way-1shot              both protocols of the literature
+  maml eval runs/omniglot-5way-1shot --protocol strict --statistics transductive
+  maml eval mini-imagenet-5way-1shot --weights theirs.safetensors
+
+Protocols:
+  own       what the config says ([eval], data.test_*)
+  paper     600 tasks, as many query as support examples, statistics of the batch at hand
+  strict    5,000 tasks, 15 query examples a class, statistics of the support set
+  reached   paper's on 10,000 tasks of a seed that nothing was chosen by
 
 The weights are those of the best validation. Tasks are never those of training. eval.json in the run's
-folder is written unless --shots, --alpha, --seed or --split ask for something else than the run's own.)";
+folder gets each evaluation by its protocol, unless an option asks for something else than the protocol's.)";
 
 }  // namespace
 
 void add_eval(CLI::App& program, Chosen& chosen) {
   auto* verb = program.add_subcommand("eval", "Adapts a trained run to new tasks: mean and 95 % interval a step");
   const auto a = std::make_shared<Arguments>();
-  verb->add_option("run", a->run, "The folder of a run, or of runs of several seeds")->type_name("RUN");
-  verb->add_option("--tasks", a->tasks, "Tasks [eval.tasks of the run, mostly 600]")->type_name("N");
+  verb->add_option("run", a->run, "The folder of a run, or of runs of several seeds; with --weights a preset or a file")
+      ->type_name("RUN|PRESET|FILE.toml");
+  verb->add_option("--protocol", a->protocol, "own, paper, strict or reached [own; classifiers: paper and strict]")
+      ->type_name("NAME");
+  verb->add_option("--tasks", a->tasks, "Tasks [the protocol's]")->type_name("N");
   verb->add_option("--steps", a->steps, "Inner steps [eval.steps of the run, mostly 10]")->type_name("K");
-  verb->add_option("--shots", a->shots, "Support examples [as trained]")->type_name("K");
+  verb->add_option("--ways", a->ways, "Classes of a task [data.test_ways]")->type_name("N");
+  verb->add_option("--shots", a->shots, "Support examples [data.test_shots]")->type_name("K");
+  verb->add_option("--query-shots", a->query_shots, "Query examples of a class [the protocol's]")->type_name("K");
+  verb->add_option("--statistics", a->statistics, "transductive, support or running [the protocol's]")
+      ->type_name("NAME");
   verb->add_option("--alpha", a->alpha, "Inner rate for all parameters [as trained or learned]")->type_name("A");
-  verb->add_option("--seed", a->seed, "Of the tasks [eval.seed of the run]")->type_name("N");
+  verb->add_option("--seed", a->seed, "Of the tasks [the protocol's]")->type_name("N");
   verb->add_option("--split", a->split, "test or validation")->type_name("NAME")->capture_default_str();
+  verb->add_option("--weights", a->weights, "Weights from any safetensors file, by PyTorch's names")
+      ->type_name("FILE.safetensors");
+  verb->add_option("--set", a->set, "Sets a key of the table data: --set data.file=other.maml")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   verb->add_option("--threads", a->threads, "0: all processors; results do not depend on it")->type_name("N");
   verb->add_flag("--json", a->json, "Prints one JSON object");
   verb->footer(examples);

@@ -56,8 +56,9 @@ int run(const std::string& what) {
   std::string reason;
   try {
     options = resolved(given);
+    (void)Experiment(options);
   } catch (const Error& error) {
-    if (given.model.input.empty()) throw;
+    if (options.model.input.empty()) throw;
     reason = error.what();  // a model may be looked at without tasks to train it on
   }
   print_model(Model(options.model), options.inner);

@@ -91,8 +91,10 @@ std::string progress_line(const std::string& title, const Progress& p, std::size
   if (!title.empty()) parts.push_back({title, 2});
   parts.push_back({padded(std::to_string(p.iteration), total.size()) + "/" + total, 9});
   parts.push_back({(is_wide ? "meta-loss " : "loss ") + number(p.meta_loss), 6});
-  parts.push_back({p.metric + " " + number(p.before) + " > " + number(p.after), 7});
-  if (p.validation) parts.push_back({(is_wide ? "validation " : "val ") + number(*p.validation), 5});
+  const double factor = shown_factor(p.metric);
+  const std::string unit = factor == 100 ? " %" : "";
+  parts.push_back({p.metric + " " + number(factor * p.before) + " > " + number(factor * p.after) + unit, 7});
+  if (p.validation) parts.push_back({(is_wide ? "validation " : "val ") + number(factor * *p.validation) + unit, 5});
   parts.push_back({padded(short_number(p.iterations_per_second), 4) + (is_wide ? " it/s" : "/s"), 4});
   parts.push_back({duration(p.seconds_left) + (is_wide ? " left" : ""), 8});
 
@@ -142,10 +144,12 @@ void ProgressBar::update(const Progress& p) {
   if (!is_due(p.iteration >= p.iterations)) return;
   show([&](std::size_t width, bool utf8) { return progress_line(title_, p, width, utf8); },
        [&] {
+         const double factor = shown_factor(p.metric);
          return "it " + std::to_string(p.iteration) + "/" + std::to_string(p.iterations) + ": meta-loss " +
-                short_number(p.meta_loss) + ", " + p.metric + " " + short_number(p.before) + " before and " +
-                short_number(p.after) + " after" + (p.validation ? ", validation " + short_number(*p.validation) : "") +
-                ", " + short_number(p.iterations_per_second) + " it/s, " + duration(p.seconds_left) + " left";
+                short_number(p.meta_loss) + ", " + shown_name(p.metric) + " " + short_number(factor * p.before) +
+                " before and " + short_number(factor * p.after) + " after" +
+                (p.validation ? ", validation " + short_number(factor * *p.validation) : "") + ", " +
+                short_number(p.iterations_per_second) + " it/s, " + duration(p.seconds_left) + " left";
        });
 }
 

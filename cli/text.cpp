@@ -47,6 +47,10 @@ std::string table_number(double value) {
   return size != 0 && (size < 0.001 || size >= 1e6) ? exponent(value, 2) : fixed(value, 4);
 }
 
+std::string two_decimals(double value) {
+  return fixed(value, 2);
+}
+
 std::string plain_number(double value) {
   char text[64];
   std::snprintf(text, sizeof text, "%.6g", value);

@@ -11,6 +11,8 @@ namespace maml::cli {
 std::string short_number(double value);
 /// `0.5320`, for tables: four decimals, or three significant digits where that would hide the value.
 std::string table_number(double value);
+/// `98.70`.
+std::string two_decimals(double value);
 /// As a person wrote it: `0.67`.
 std::string plain_number(double value);
 /// `1.2e-11`.

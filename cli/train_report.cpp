@@ -44,12 +44,29 @@ Json run_json(const TrainedRun& run) {
 
 }  // namespace
 
+std::string protocol_text(const EvaluationSummary& summary) {
+  const Protocol& p = summary.protocol;
+  const auto counted = [](std::size_t count, const std::string& one, const std::string& many) {
+    return with_commas(count) + " " + (count == 1 ? one : many);
+  };
+  std::string text = p.name + ": " + counted(p.tasks, p.split + " task", p.split + " tasks");
+  if (p.ways > 1) text += ", " + std::to_string(p.ways) + " ways";
+  text += ", " + counted(p.shots, "shot", "shots") + ", " + counted(p.query_shots, "query", "queries");
+  if (p.ways > 1) text += " a class";
+  if (p.statistics) text += ", " + to_string(*p.statistics) + " statistics";
+  if (!summary.width.empty()) text += ", width " + summary.width;
+  if (p.alpha != 0) text += ", alpha " + plain_number(p.alpha);
+  return text;
+}
+
 void print_evaluations(const std::vector<EvaluationSummary>& evaluations, const AboutOptions& about) {
   const bool is_one = evaluations.size() == 1;
-  Table table({"step", evaluations.front().metric, is_one ? "+-95 %" : "std over seeds",
+  const double factor = shown_factor(evaluations.front().metric);
+  Table table({"step", shown_name(evaluations.front().metric), is_one ? "+-95 %" : "std over seeds",
                about.published.empty() ? "" : about.published_as});
+  const auto shown = [&](double value) { return factor == 1 ? table_number(value) : two_decimals(factor * value); };
   const auto add = [&](int step, double mean, double spread) {
-    table.add({std::to_string(step), table_number(mean), table_number(spread), published_at(about.published, step)});
+    table.add({std::to_string(step), shown(mean), shown(spread), published_at(about.published, step)});
   };
   if (is_one)
     for (const auto& step : evaluations.front().steps) add(step.step, step.mean, step.ci95);
@@ -73,12 +90,13 @@ void print_results(const std::vector<TrainedRun>& runs, const std::string& folde
                 << duration(run.summary.seconds);
     std::cout << " (" << isa_name(active_isa()) << ")";
     if (run.summary.best)
-      std::cout << "; best validation " << short_number(run.summary.best->value) << " at "
-                << with_commas(static_cast<std::size_t>(run.summary.best->iteration));
+      std::cout << "; best validation " << short_number(shown_factor(run.summary.metric) * run.summary.best->value)
+                << " at " << with_commas(static_cast<std::size_t>(run.summary.best->iteration));
     std::cout << "\n";
   }
   if (evaluations.empty()) return;
-  std::cout << "\nOn " << with_commas(evaluations.front().tasks) << " test tasks, after so many inner steps"
+  std::cout << "\n"
+            << protocol_text(evaluations.front()) << "; after so many inner steps"
             << (evaluations.size() > 1 ? ", over " + std::to_string(evaluations.size()) + " seeds" : "") << ":\n";
   print_evaluations(evaluations, about);
   const auto longer = 2 * std::max<std::int64_t>(runs.front().options.train.iterations, 1);
@@ -104,8 +122,11 @@ std::string spread_json(const std::vector<EvaluationSummary>& evaluations) {
   for (const auto& step : spread_of(evaluations))
     steps.push_back({{"step", step.step}, {"mean", step.mean}, {"std", step.deviation}});
   const auto& first = evaluations.front();
-  return Json{{"metric", first.metric}, {"tasks", first.tasks}, {"runs", evaluations.size()}, {"steps", steps}}.dump(
-             2) +
+  return Json{{"metric", first.metric},
+              {"protocol", Json::parse(to_json(first))["protocol"]},
+              {"runs", evaluations.size()},
+              {"steps", steps}}
+             .dump(2) +
          "\n";
 }
 

@@ -15,6 +15,9 @@ struct TrainedRun {
   TrainSummary summary;
 };
 
+/// What was evaluated, in one line: `paper: 600 test tasks, 5 ways, 1 shot, 1 query, transductive, width 64`.
+std::string protocol_text(const EvaluationSummary&);
+
 /// The table of an evaluation with its 95 % interval, or of several with their spread (standard deviation), beside
 /// published values where there are any. At least one.
 void print_evaluations(const std::vector<EvaluationSummary>&, const AboutOptions&);
@@ -24,7 +27,7 @@ void print_results(const std::vector<TrainedRun>&, const std::string& folder);
 /// The same as one JSON object.
 std::string results_json(const std::vector<TrainedRun>&, const std::string& folder);
 
-/// {"runs": n, "metric": .., "steps": [{"step", "mean", "std"}, ..]}
+/// {"metric": .., "protocol": {..}, "runs": n, "steps": [{"step", "mean", "std"}, ..]}
 std::string spread_json(const std::vector<EvaluationSummary>&);
 
 }  // namespace maml::cli

@@ -24,7 +24,7 @@ int main() {
 
   // The inner loop: one step of SGD on all parameters at one rate.
   const auto rule = make_sgd<float>();
-  const RateLayout rates(model.slices(), adapted_slices(model.slices(), {"*"}), RateSharing::number, 1);
+  const RateLayout rates(model.slices(), matching_slices("inner.adapt", model.slices(), {"*"}), RateSharing::number, 1);
   Adaptation<float> adaptation({objective.get(), objective.get(), rule.get(), &rates, nullptr},
                                {.steps = 1, .tasks = tasks, .support_rows = shots, .query_rows = shots});
   const float alpha = 0.01f;

@@ -193,7 +193,8 @@ bool matches(const char* pattern, const char* name) {
 
 }  // namespace
 
-std::vector<unsigned char> adapted_slices(const std::vector<Slice>& slices, const std::vector<std::string>& patterns) {
+std::vector<unsigned char> matching_slices(const std::string& owner, const std::vector<Slice>& slices,
+                                           const std::vector<std::string>& patterns) {
   std::vector<unsigned char> adapted(slices.size(), 0);
   for (const auto& pattern : patterns) {
     const bool takes_away = !pattern.empty() && pattern[0] == '!';
@@ -206,7 +207,7 @@ std::vector<unsigned char> adapted_slices(const std::vector<Slice>& slices, cons
     if (matched) continue;
     std::vector<std::string> names;
     for (const auto& slice : slices) names.push_back(slice.name);
-    fail("inner.adapt", "the pattern '", pattern, "' matches no parameter (there are ", join(names), ")");
+    fail(owner, "the pattern '", pattern, "' matches no parameter (there are ", join(names), ")");
   }
   return adapted;
 }

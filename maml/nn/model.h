@@ -68,8 +68,9 @@ private:
 };
 
 /// One 0 or 1 a slice: patterns are read in order, `*` and `?` as in file names, a leading `!` takes away
-/// (`["*", "!norm*"]`). Throws Error for a pattern that matches nothing.
-std::vector<unsigned char> adapted_slices(const std::vector<Slice>&, const std::vector<std::string>& patterns);
+/// (`["*", "!norm*"]`). Throws Error that names the owner for a pattern that matches nothing.
+std::vector<unsigned char> matching_slices(const std::string& owner, const std::vector<Slice>&,
+                                           const std::vector<std::string>& patterns);
 
 /// The loss of a model's layers [first, layer_count()) as an objective; its parameters are those layers' slices. For
 /// T = float, double; and once differentiable for std::complex<double>.

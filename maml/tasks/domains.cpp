@@ -13,12 +13,13 @@ namespace {
 
 struct Row {
   const char* name;
+  bool brings_input;
   std::unique_ptr<Domain> (*make)(const DomainOptions&);
 };
 
 const std::array table = {
-    Row{"sinusoid", [](const DomainOptions& o) { return make_sinusoid({o.oracle}); }},
-    Row{"point_navigation",
+    Row{"sinusoid", true, [](const DomainOptions& o) { return make_sinusoid({o.oracle}); }},
+    Row{"point_navigation", false,
         [](const DomainOptions& o) {
           return make_point_navigation({o.policy, o.horizon, o.discount});
         }},
@@ -32,11 +33,23 @@ std::vector<std::string> domain_names() {
   return names;
 }
 
-std::unique_ptr<Domain> make_domain(const std::string& name, const DomainOptions& options) {
+namespace {
+
+const Row& row_of(const std::string& name) {
   for (const auto& row : table)
-    if (row.name == name) return row.make(options);
+    if (row.name == name) return row;
   fail("data.domain", "unknown domain '", name, "'", did_you_mean(name, domain_names()),
        " (known: ", join(domain_names()), ")");
+}
+
+}  // namespace
+
+bool brings_input(const std::string& name) {
+  return row_of(name).brings_input;
+}
+
+std::unique_ptr<Domain> make_domain(const std::string& name, const DomainOptions& options) {
+  return row_of(name).make(options);
 }
 
 }  // namespace maml

@@ -21,8 +21,8 @@ bool begins_with(const std::string& text, const std::string& prefix) {
 /// Flat vectors of one model as tensors of a file, and back.
 class Border {
 public:
-  explicit Border(const Experiment& experiment)
-      : model_(*experiment.model), loop_(model_, experiment.options.inner), layout_(loop_.layout()) {}
+  Border(const Model& model, const Options& options)
+      : model_(model), loop_(model_, options.inner), layout_(loop_.layout()) {}
 
   bool learns_rates() const { return loop_.learns_rates(); }
   const std::vector<float>& initial_rates() const { return loop_.initial_rates(); }
@@ -130,15 +130,20 @@ template <class Number> Number number(const TensorFile& file, const std::string&
   return value;
 }
 
+bool has_any(const TensorFile& file, const std::string& prefix) {
+  return std::any_of(file.tensors.begin(), file.tensors.end(),
+                     [&](const Tensor& tensor) { return begins_with(tensor.name, prefix); });
+}
+
 std::string moment_prefix(std::size_t i) {
   return i == 0 ? "outer.m." : "outer.v.";
 }
 
 }  // namespace
 
-void write_checkpoint(const std::string& path, const Experiment& experiment, const Checkpoint& checkpoint,
+void write_checkpoint(const std::string& path, const Model& model, const Options& options, const Checkpoint& checkpoint,
                       const std::string& label) {
-  const Border border(experiment);
+  const Border border(model, options);
   TensorFile file;
   border.put_parameters(file, "", checkpoint.weights.parameters);
   border.put_state(file, checkpoint.weights.state);
@@ -168,7 +173,7 @@ void write_checkpoint(const std::string& path, const Experiment& experiment, con
   write_checked(path, file, label);
 }
 
-Checkpoint read_checkpoint(const std::string& path, const Experiment& experiment, bool same_run) {
+Checkpoint read_checkpoint(const std::string& path, const Model& model, const Options& options, bool same_run) {
   const TensorFile file = read_checked(path);
   const auto format = file.metadata.find("format");
   require(format != file.metadata.end() && begins_with(format->second, "maml checkpoint"), path, "is no checkpoint");
@@ -177,7 +182,7 @@ Checkpoint read_checkpoint(const std::string& path, const Experiment& experiment
   Checkpoint checkpoint;
   checkpoint.digest = file.meta("digest");
   require(
-      !same_run || checkpoint.digest == digest(experiment.options), path,
+      !same_run || checkpoint.digest == digest(options), path,
       "is of a run with other options: model, inner, outer, data or seed differ (restore its config.toml, or begin a "
       "new run with train.init)");
   checkpoint.iteration = number<std::int64_t>(file, "iteration");
@@ -185,13 +190,11 @@ Checkpoint read_checkpoint(const std::string& path, const Experiment& experiment
   if (file.metadata.count("best.iteration"))
     checkpoint.best = Best{number<std::int64_t>(file, "best.iteration"), number<double>(file, "best.value")};
 
-  const Border border(experiment);
+  const Border border(model, options);
   try {
     checkpoint.weights.parameters = border.take_parameters(file, "");
     checkpoint.weights.state = border.take_state(file);
-    const bool has_rates = std::any_of(file.tensors.begin(), file.tensors.end(),
-                                       [](const Tensor& tensor) { return begins_with(tensor.name, "alpha"); });
-    checkpoint.weights.rates = border.learns_rates() && (same_run || has_rates)
+    checkpoint.weights.rates = border.learns_rates() && (same_run || has_any(file, "alpha"))
                                    ? border.take_rates(file, "", border.initial_rates())
                                    : border.initial_rates();
     if (same_run && file.metadata.count("outer.steps")) {
@@ -212,6 +215,35 @@ Checkpoint read_checkpoint(const std::string& path, const Experiment& experiment
     fail(path, "does not fit the model: ", error.what());
   }
   return checkpoint;
+}
+
+Weights read_weights(const std::string& path, const Model& model, const Options& options,
+                     const std::vector<std::string>& take) {
+  TensorFile file = read_safetensors(path);
+  if (file.metadata.count("xxh3")) file = read_checked(path);
+  const Border border(model, options);
+  Weights weights{model.initial<float>(options.train.seed), border.initial_rates(), model.initial_state<float>()};
+  const auto taken = matching_slices("train.init_take", model.slices(), take);
+  const bool takes_all = std::find(taken.begin(), taken.end(), 0) == taken.end();
+  try {
+    if (takes_all) {
+      weights.parameters = border.take_parameters(file, "");
+      if (border.learns_rates() && has_any(file, "alpha"))
+        weights.rates = border.take_rates(file, "", std::move(weights.rates));
+      if (has_any(file, "state.")) weights.state = border.take_state(file);
+      return weights;
+    }
+    auto tensors = model.to_border(weights.parameters.data());
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      if (!taken[i]) continue;
+      const Tensor& tensor = file.at(tensors[i].name);
+      tensors[i] = {tensor.name, tensor.shape, tensor.as<double>()};
+    }
+    weights.parameters = model.from_border<float>(tensors);
+    return weights;
+  } catch (const Error& error) {
+    fail(path, "does not fit the model: ", error.what());
+  }
 }
 
 }  // namespace maml

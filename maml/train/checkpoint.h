@@ -40,11 +40,19 @@ struct Checkpoint {
   std::string digest;  ///< of the options (see options.h)
 };
 
-/// Writes it atomically. label: of its fault points (maml/io/fault.h).
-void write_checkpoint(const std::string& path, const Experiment&, const Checkpoint&, const std::string& label);
+/// Writes it atomically. options: resolved, of this model. label: of its fault points (maml/io/fault.h).
+void write_checkpoint(const std::string& path, const Model&, const Options&, const Checkpoint&,
+                      const std::string& label);
 
-/// Reads it for the model of the experiment. Throws Error with the reason: damaged, no checkpoint, another model's, or,
-/// with `same_run`, that of a run with other options.
-Checkpoint read_checkpoint(const std::string& path, const Experiment&, bool same_run);
+/// Reads it for a model by its (resolved) options. Throws Error with the reason: damaged, no checkpoint, another
+/// model's, or, with `same_run`, that of a run with other options.
+Checkpoint read_checkpoint(const std::string& path, const Model&, const Options&, bool same_run);
+
+/// Weights from a checkpoint, or from a safetensors file of any origin (a checksum is looked at where there is one):
+/// parameters under PyTorch's names and in its layouts, perhaps `alpha..` and `state.NAME` as in a checkpoint. take:
+/// patterns of the parameters to take (see matching_slices); unless that is all of them, the others, rates and state
+/// are as before training.
+Weights read_weights(const std::string& path, const Model&, const Options&,
+                     const std::vector<std::string>& take = {"*"});
 
 }  // namespace maml

@@ -5,9 +5,8 @@
 #include <iterator>
 #include <limits>
 
-#include <nlohmann/json.hpp>
-
 #include "maml/base/error.h"
+#include "maml/base/nearest.h"
 #include "maml/base/workers.h"
 #include "maml/train/inner_loop.h"
 
@@ -15,24 +14,63 @@ namespace maml {
 
 namespace {
 
-/// Metrics of every task, steps + 1 a task.
-std::vector<float> measure(const Experiment& experiment, const Weights& weights, const EvaluationOptions& options) {
+/// Of tasks that neither training, validation nor eval.seed draws.
+constexpr std::uint64_t fresh_seed = 1000003;
+
+/// The mode that a protocol's tasks are evaluated in.
+Mode mode_of(const Protocol& protocol) {
+  return {.evaluating = true, .statistics = protocol.statistics};
+}
+
+/// With sizes and statistics filled in.
+Protocol completed(Protocol protocol, const Experiment& experiment) {
+  const TaskSize size = test_size(experiment.options.data);
+  const auto fill = [](std::size_t& value, std::size_t otherwise) { value = value ? value : otherwise; };
+  // As many as shots, if that is what the config says.
+  fill(protocol.query_shots, protocol.shots && size.query_shots == size.shots ? protocol.shots : size.query_shots);
+  fill(protocol.shots, size.shots);
+  fill(protocol.ways, size.ways);
   const Model& model = *experiment.model;
-  const DataOptions& data = experiment.options.data;
-  EpisodeOptions episode;
-  episode.ways = data.ways;
-  episode.shots = options.shots ? options.shots : data.shots;
-  episode.query_shots = data.query_shots == data.shots ? episode.shots : data.query_shots;
-  episode.inner_batch = experiment.options.inner.batch;
-  episode.inner_steps = std::max(options.steps, 1);
-  episode.couple_query = model.couples_query({});
+  std::optional<Statistics> statistics;
+  for (std::size_t i = 0; i < model.layer_count() && !statistics; ++i)
+    statistics = model.layer(i).statistics(mode_of(protocol));
+  protocol.statistics = statistics;
+  return protocol;
+}
+
+/// The widths of hidden layers, each once where they are all the same.
+std::string width_of(const Model& model) {
+  std::vector<std::size_t> filters, units;
+  for (std::size_t i = 0; i < model.layer_count(); ++i) {
+    const auto& info = model.layer(i).info();
+    if (info.products_per_row > 0) (info.output.is_image() ? filters : units).push_back(info.output.channels());
+  }
+  if (!units.empty()) units.pop_back();  // the outputs
+  const auto& widths = filters.empty() ? units : filters;
+  if (widths.empty()) return "";
+  std::string text = std::to_string(widths.front());
+  if (std::count(widths.begin(), widths.end(), widths.front()) == static_cast<std::ptrdiff_t>(widths.size()))
+    return text;
+  for (std::size_t i = 1; i < widths.size(); ++i) text += "-" + std::to_string(widths[i]);
+  return text;
+}
+
+/// Metrics of every task, steps + 1 a task.
+std::vector<float> measure(const Experiment& experiment, const Weights& weights, const Protocol& protocol,
+                           const EvaluationOptions& options) {
+  const Model& model = *experiment.model;
+  const Mode mode = mode_of(protocol);
+  InnerOptions inner = experiment.options.inner;
+  inner.steps = protocol.steps;
+  const EpisodeOptions episode =
+      episode_options(model, mode, inner, {protocol.ways, protocol.shots, protocol.query_shots});
   const EpisodeShape shape = episode_shape(model, *experiment.domain, episode);
 
-  const InnerLoop<float> loop(model, experiment.options.inner, Mode{.evaluating = true}, weights.state.data());
+  const InnerLoop<float> loop(model, experiment.options.inner, mode, weights.state.data());
   std::vector<float> rates = weights.rates;
-  if (options.alpha != 0) std::fill(rates.begin(), rates.end(), static_cast<float>(options.alpha));
+  if (protocol.alpha != 0) std::fill(rates.begin(), rates.end(), static_cast<float>(protocol.alpha));
   AdaptationOptions adaptation;
-  adaptation.steps = options.steps;
+  adaptation.steps = protocol.steps;
   adaptation.support_rows = shape.support_rows;
   adaptation.query_rows = shape.query_rows;
   adaptation.second_order = false;
@@ -43,7 +81,7 @@ std::vector<float> measure(const Experiment& experiment, const Weights& weights,
   std::vector<Hand> hands;
   const auto wanted = static_cast<std::size_t>(options.threads > 0 ? options.threads : available_threads());
   // Where the budget does not do for all threads, fewer work.
-  for (std::size_t count = std::min(wanted, options.tasks); hands.empty(); --count) {
+  for (std::size_t count = std::min(wanted, protocol.tasks); hands.empty(); --count) {
     adaptation.budget = options.budget / count;
     try {
       std::generate_n(std::back_inserter(hands), count, [&] {
@@ -57,15 +95,15 @@ std::vector<float> measure(const Experiment& experiment, const Weights& weights,
   for (auto& hand : hands) hand.adaptation->set_rates(rates.data());
   Workers workers(static_cast<int>(hands.size()));
 
-  const Purpose purpose = options.split == "test" ? Purpose::test_task : Purpose::validation_task;
-  const auto columns = static_cast<std::size_t>(options.steps) + 1;
-  std::vector<float> metrics(options.tasks * columns);
-  workers.each(options.tasks, [&](int worker, std::size_t task) {
+  const Purpose purpose = protocol.split == "test" ? Purpose::test_task : Purpose::validation_task;
+  const auto columns = static_cast<std::size_t>(protocol.steps) + 1;
+  std::vector<float> metrics(protocol.tasks * columns);
+  workers.each(protocol.tasks, [&](int worker, std::size_t task) {
     Hand& hand = hands[static_cast<std::size_t>(worker)];
-    hand.task->draw({options.seed, purpose, 0, static_cast<std::uint32_t>(task)});
+    hand.task->draw({protocol.seed, purpose, 0, static_cast<std::uint32_t>(task)});
     hand.adaptation->run(weights.parameters.data(), *hand.task);
     float loss = 0;
-    for (int k = 0; k <= options.steps; ++k)
+    for (int k = 0; k <= protocol.steps; ++k)
       hand.adaptation->query(k, &loss, &metrics[task * columns + static_cast<std::size_t>(k)], nullptr);
   });
   return metrics;
@@ -73,24 +111,52 @@ std::vector<float> measure(const Experiment& experiment, const Weights& weights,
 
 }  // namespace
 
-EvaluationSummary evaluate(const Experiment& experiment, const Weights& weights, const EvaluationOptions& options) {
-  require(options.tasks >= 1 && options.tasks <= std::numeric_limits<std::uint32_t>::max(), "eval.tasks", "is ",
-          options.tasks, ", but must be from 1 to 4294967295");
-  require(options.steps >= 0, "eval.steps", "is ", options.steps, ", but must be 0 or above");
-  require(std::isfinite(options.alpha), "alpha", "is not finite");
-  require(options.split == "test" || options.split == "validation", "split", "unknown value '", options.split,
+std::vector<std::string> protocol_names() {
+  return {"own", "paper", "strict", "reached"};
+}
+
+Protocol protocol(const std::string& name, const Options& options) {
+  const auto names = protocol_names();
+  require(std::find(names.begin(), names.end(), name) != names.end(), "protocol", "unknown '", name, "'",
+          did_you_mean(name, names), " (known: ", join(names), ")");
+  Protocol result;
+  result.name = name;
+  result.tasks = options.eval.tasks;
+  result.steps = options.eval.steps;
+  result.seed = options.eval.seed;
+  const TaskSize size = test_size(options.data);
+  result.ways = size.ways;
+  result.shots = size.shots;
+  result.query_shots = size.query_shots;
+  if (name == "own") return result;
+  const bool is_strict = name == "strict";
+  result.tasks = is_strict ? 5000 : name == "paper" ? 600 : 10000;
+  result.query_shots = is_strict ? 15 : size.shots;
+  result.statistics = is_strict ? Statistics::support : Statistics::transductive;
+  if (name == "reached") result.seed = fresh_seed;
+  return result;
+}
+
+EvaluationSummary evaluate(const Experiment& experiment, const Weights& weights, const Protocol& given,
+                           const EvaluationOptions& options) {
+  require(given.tasks >= 1 && given.tasks <= std::numeric_limits<std::uint32_t>::max(), "eval.tasks", "is ",
+          given.tasks, ", but must be from 1 to 4294967295");
+  require(given.steps >= 0, "eval.steps", "is ", given.steps, ", but must be 0 or above");
+  require(std::isfinite(given.alpha), "alpha", "is not finite");
+  require(given.split == "test" || given.split == "validation", "split", "unknown value '", given.split,
           "' (known: test, validation)");
-  const auto metrics = measure(experiment, weights, options);
   EvaluationSummary summary;
+  summary.protocol = completed(given, experiment);
+  summary.width = width_of(*experiment.model);
   summary.metric = experiment.model->loss().metric();
-  summary.tasks = options.tasks;
-  const auto columns = static_cast<std::size_t>(options.steps) + 1;
-  const double n = static_cast<double>(options.tasks);
+  const auto metrics = measure(experiment, weights, summary.protocol, options);
+  const auto columns = static_cast<std::size_t>(given.steps) + 1;
+  const double n = static_cast<double>(given.tasks);
   for (std::size_t k = 0; k < columns; ++k) {
     double sum = 0, squares = 0;
-    for (std::size_t i = 0; i < options.tasks; ++i) sum += static_cast<double>(metrics[i * columns + k]);
+    for (std::size_t i = 0; i < given.tasks; ++i) sum += static_cast<double>(metrics[i * columns + k]);
     const double mean = sum / n;
-    for (std::size_t i = 0; i < options.tasks; ++i) {
+    for (std::size_t i = 0; i < given.tasks; ++i) {
       const double distance = static_cast<double>(metrics[i * columns + k]) - mean;
       squares += distance * distance;
     }
@@ -99,32 +165,20 @@ EvaluationSummary evaluate(const Experiment& experiment, const Weights& weights,
   return summary;
 }
 
+EvaluationSummary evaluate(const LoadedModel& loaded, const Protocol& protocol, const EvaluationOptions& options) {
+  return evaluate(Experiment(loaded.options), loaded.weights, protocol, options);
+}
+
 bool lower_is_better(const std::string& metric) {
   return metric != "accuracy" && metric != "return";
 }
 
-std::string to_json(const EvaluationSummary& summary) {
-  using Json = nlohmann::ordered_json;
-  Json steps = Json::array();
-  for (const auto& step : summary.steps)
-    steps.push_back(Json{{"step", step.step}, {"mean", step.mean}, {"ci95", step.ci95}});
-  return Json{{"metric", summary.metric}, {"tasks", summary.tasks}, {"steps", steps}}.dump(2) + "\n";
+double shown_factor(const std::string& metric) {
+  return metric == "accuracy" ? 100 : 1;
 }
 
-EvaluationSummary parse_evaluation(const std::string& json, const std::string& name) {
-  // What was not finite is null in JSON.
-  const auto number = [](const nlohmann::json& value) {
-    return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-  };
-  try {
-    const auto object = nlohmann::json::parse(json);
-    EvaluationSummary summary{object.at("metric").get<std::string>(), object.at("tasks").get<std::size_t>(), {}};
-    for (const auto& step : object.at("steps"))
-      summary.steps.push_back({step.at("step").get<int>(), number(step.at("mean")), number(step.at("ci95"))});
-    return summary;
-  } catch (const nlohmann::json::exception& error) {
-    fail(name, "is no evaluation: ", error.what());
-  }
+std::string shown_name(const std::string& metric) {
+  return metric == "accuracy" ? "accuracy, %" : metric;
 }
 
 }  // namespace maml

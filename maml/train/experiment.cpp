@@ -1,7 +1,11 @@
 #include "maml/train/experiment.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 
+#include "maml/base/error.h"
+#include "maml/base/nearest.h"
 #include "maml/base/workers.h"
 #include "maml/tasks/domains.h"
 #include "maml/train/checkpoint.h"
@@ -15,7 +19,50 @@ std::unique_ptr<Domain> make_domain(const DataOptions& data, const Model* policy
   options.policy = policy;
   options.horizon = data.horizon;
   options.discount = data.discount;
+  options.rotations = data.rotations;
+  if (!data.file.empty()) options.file = find_data_file(data.file);
   return make_domain(data.domain, options);
+}
+
+std::string find_data_file(const std::string& file) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> places = {file};
+  if (!fs::path(file).is_absolute()) {
+    const char* folder = std::getenv("MAML_DATA");
+    places.push_back((fs::path(folder && *folder ? folder : "data") / file).string());
+  }
+  std::error_code unreadable;
+  for (const auto& place : places)
+    if (fs::is_regular_file(place, unreadable)) return place;
+  fail("data.file", "there is no ", join(places), " (make it with maml data import, see maml data --help; or set ",
+       "MAML_DATA to the folder that holds it)");
+}
+
+TaskSize training_size(const DataOptions& data) {
+  return {data.ways, data.shots, data.query_shots};
+}
+
+TaskSize test_size(const DataOptions& data) {
+  const auto otherwise = [](std::size_t size, std::size_t trained) { return size ? size : trained; };
+  TaskSize size;
+  size.ways = otherwise(data.test_ways, data.ways);
+  size.shots = otherwise(data.test_shots, data.shots);
+  // As many as shots, if that is what training has.
+  size.query_shots = otherwise(data.test_query_shots, data.query_shots == data.shots ? size.shots : data.query_shots);
+  return size;
+}
+
+EpisodeOptions episode_options(const Model& model, Mode mode, const InnerOptions& inner, const TaskSize& size) {
+  require(model.loss().name() != "cross_entropy" || size.ways <= model.output().size(), "data.ways", "is ", size.ways,
+          ", but the model tells ", model.output().size(), " classes apart (change the size of the last layer)");
+  EpisodeOptions episode;
+  episode.ways = size.ways;
+  episode.shots = size.shots;
+  episode.query_shots = size.query_shots;
+  episode.inner_batch = inner.batch;
+  episode.inner_steps = std::max(inner.steps, 1);
+  episode.couple_query = model.couples_query(mode);
+  return episode;
 }
 
 EpisodeShape episode_shape(const Model& model, const Domain& domain, const EpisodeOptions& given) {
@@ -32,10 +79,12 @@ EpisodeShape episode_shape(const Model& model, const Domain& domain, const Episo
 
 Experiment::Experiment(const Options& given)
     : options(resolved(given)), model(std::make_unique<Model>(options.model)),
-      domain(make_domain(options.data, model.get())) {}
+      domain(make_domain(options.data, model.get())) {
+  require_fit(*model, *domain);
+}
 
 Weights Experiment::initial() const {
-  if (!options.train.init.empty()) return read_checkpoint(options.train.init, *this, false).weights;
+  if (!options.train.init.empty()) return read_weights(options.train.init, *model, options, options.train.init_take);
   return {model->initial<float>(options.train.seed), InnerLoop<float>(*model, options.inner).initial_rates(),
           model->initial_state<float>()};
 }

@@ -9,14 +9,8 @@ double meta_iteration_flops(const Experiment& experiment) {
   const Model& model = *experiment.model;
   const Options& options = experiment.options;
   const AlgorithmTraits traits = algorithm(options.outer.algorithm).traits;
-  EpisodeOptions episode;
-  episode.ways = options.data.ways;
-  episode.shots = options.data.shots;
-  episode.query_shots = options.data.query_shots;
-  episode.inner_batch = options.inner.batch;
-  episode.inner_steps = options.inner.steps;
-  episode.couple_query = model.couples_query({});
-  const EpisodeShape shape = episode_shape(model, *experiment.domain, episode);
+  const EpisodeShape shape =
+      episode_shape(model, *experiment.domain, episode_options(model, {}, options.inner, training_size(options.data)));
   const InnerLoop<float> loop(model, options.inner);
 
   WorkOptions work;

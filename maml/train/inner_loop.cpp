@@ -15,12 +15,7 @@ std::vector<double> slice_rates(const std::vector<Slice>& slices, const RateTabl
   std::vector<double> rates(slices.size(), 0);
   std::vector<unsigned char> named(slices.size(), 0);
   for (const auto& [pattern, rate] : table.by_name) {
-    std::vector<unsigned char> matched;
-    try {
-      matched = adapted_slices(slices, {pattern});
-    } catch (const Error&) {
-      fail("inner.alpha", "the pattern '", pattern, "' matches no parameter (see the names with maml info)");
-    }
+    const auto matched = matching_slices("inner.alpha", slices, {pattern});
     for (std::size_t i = 0; i < slices.size(); ++i) {
       if (!matched[i]) continue;
       rates[i] = rate;
@@ -60,8 +55,8 @@ InnerLoop<T>::InnerLoop(const Model& model, const InnerOptions& inner, Mode mode
       rule_(inner.rule == "momentum" ? make_momentum<T>(inner.momentum) : make_sgd<T>()),
       objective_(make_objective<T>(model, mode, state)) {
   const auto& slices = model.slices();
-  const auto mask =
-      inner.adapt.empty() ? std::vector<unsigned char>(slices.size(), 1) : adapted_slices(slices, inner.adapt);
+  const auto mask = inner.adapt.empty() ? std::vector<unsigned char>(slices.size(), 1)
+                                        : matching_slices("inner.adapt", slices, inner.adapt);
   const std::string step = "-step";
   const bool learns_each_step = inner.learned.size() > step.size() &&
                                 inner.learned.compare(inner.learned.size() - step.size(), step.size(), step) == 0;

@@ -31,13 +31,8 @@ public:
         rates_(loop_.learns_rates() ? loop_.layout().size() : 0),
         weights_(options.inner.step_weights.begin(), options.inner.step_weights.end()),
         sum_(options.tasks, row_width(), workers_.count(), group_) {
-    EpisodeOptions episode;
-    episode.ways = options.ways;
-    episode.shots = options.shots;
-    episode.query_shots = options.query_shots;
-    episode.inner_batch = options.inner.batch;
-    episode.inner_steps = options.inner.steps;
-    episode.couple_query = model.couples_query({});
+    const EpisodeOptions episode =
+        episode_options(model, {}, options.inner, {options.ways, options.shots, options.query_shots});
     const EpisodeShape shape = episode_shape(model, domain, episode);
 
     AdaptationOptions adaptation;

@@ -64,6 +64,9 @@ struct DataOptions {
   std::size_t shots = 10;
   std::size_t query_shots = 0;  ///< 0: as many as shots
   std::size_t tasks = 25;
+  std::size_t test_ways = 0, test_shots = 0, test_query_shots = 0;  ///< 0: as in training
+  std::string file = "";
+  std::string rotations = "none";
   bool oracle = false;
   std::size_t horizon = 100;
   double discount = 0.99;
@@ -81,6 +84,7 @@ struct TrainOptions {
   std::size_t memory_mib = 384;
   std::size_t group = 1;
   std::string init = "";
+  std::vector<std::string> init_take = {"*"};
 };
 
 /// The evaluation that ends a run ([eval]).
@@ -147,11 +151,17 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("outer.clip_norm", o.outer.clip_norm, "largest norm of a gradient; 0 = no clipping");
   v("outer.accumulate", o.outer.accumulate, "meta-batches a step");
   v("outer.alpha_rate", o.outer.alpha_rate, "outer learning rate of learned inner rates; 0 = outer.rate");
-  v("data.domain", o.data.domain, "where tasks come from: sinusoid | point_navigation");
+  v("data.domain", o.data.domain, "where tasks come from: sinusoid | images | point_navigation");
   v("data.ways", o.data.ways, "classes of a task; 1 for regression");
   v("data.shots", o.data.shots, "support examples of a class; points, or rollouts");
   v("data.query_shots", o.data.query_shots, "query examples of a class; 0 = as many as shots");
   v("data.tasks", o.data.tasks, "tasks of a meta-batch");
+  v("data.test_ways", o.data.test_ways, "classes of a task in validation and testing; 0 = as in training");
+  v("data.test_shots", o.data.test_shots, "support examples of a class there; 0 = as in training");
+  v("data.test_query_shots", o.data.test_query_shots, "query examples of a class there; 0 = as in training");
+  v("data.file", o.data.file, "images: a file of maml data import; here, in the folder MAML_DATA, or in data/");
+  v("data.rotations", o.data.rotations,
+    "images: none | task = quarter turns drawn for each class of a task | classes = each turn a class of its own");
   v("data.oracle", o.data.oracle, "sinusoid: append the task's own parameters to the input");
   v("data.horizon", o.data.horizon, "point_navigation: time steps of a rollout");
   v("data.discount", o.data.discount, "point_navigation: of rewards, a time step");
@@ -164,7 +174,8 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("train.log_every", o.train.log_every, "iterations a row of metrics.csv is the mean of");
   v("train.memory_mib", o.train.memory_mib, "budget of the engine in MiB; results do not depend on it");
   v("train.group", o.train.group, "tasks one worker adapts at once; results do not depend on it");
-  v("train.init", o.train.init, "a checkpoint to take initial parameters from");
+  v("train.init", o.train.init, "a checkpoint, or any safetensors file, to take initial parameters from");
+  v("train.init_take", o.train.init_take, "patterns of the parameters to take from it, ! takes away");
   v("eval.tasks", o.eval.tasks, "test tasks");
   v("eval.steps", o.eval.steps, "inner steps in testing");
   v("eval.seed", o.eval.seed, "of the test and validation tasks");
@@ -184,8 +195,8 @@ void set_option(Options&, const std::string& assignment);
 std::string to_toml(const Options&);
 
 /// Checks every value and fills in what the algorithm and the domain imply (`inner.adapt`, `inner.learned`,
-/// `model.input`, `data.query_shots`, `data.oracle`). Throws Error naming key and mend. Resolving twice changes
-/// nothing.
+/// `model.input`, `data.query_shots`, `data.oracle`). Throws Error naming key and mend. Opens no file: whether the data
+/// are there and fit the model is for `Experiment` to say. Resolving twice changes nothing.
 Options resolved(const Options&);
 
 /// The inner loop that these options mean for an algorithm and a model: checked, `learned` and `adapt` filled in.

@@ -16,27 +16,38 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The support points of one wave, to adapt on; judged nowhere.
+/// The support points of one wave, to adapt on; then its grid, to predict at. Judged nowhere.
 class WaveTask : public Task<float> {
 public:
-  explicit WaveTask(const Wave& wave)
-      : x_(wave.support_x.begin(), wave.support_x.end()), y_(wave.support_y.begin(), wave.support_y.end()) {}
-  Batch<float> support(int, Point<float>) override {
-    Batch<float> batch;
-    batch.rows = batch.shots = x_.size();
-    batch.x = x_.data();
-    batch.y = y_.data();
-    return batch;
+  WaveTask(const Wave& wave, bool couples_query)
+      : support_rows_(wave.support_x.size()), unjudged_(couples_query ? support_rows_ : 0),
+        x_(wave.support_x.begin(), wave.support_x.end()), y_(wave.support_y.begin(), wave.support_y.end()) {
+    x_.insert(x_.end(), wave.x.begin(), wave.x.end());
+    y_.resize(x_.size());
   }
-  Batch<float> query(Point<float> at) override { return support(0, at); }
+  Batch<float> support(int, Point<float>) override { return batch(0, support_rows_, 0); }
+  Batch<float> query(Point<float>) override {
+    const std::size_t first = support_rows_ - unjudged_;
+    return batch(first, x_.size() - first, unjudged_);
+  }
 
 private:
-  const std::vector<float> x_, y_;
+  Batch<float> batch(std::size_t first, std::size_t rows, std::size_t unjudged) const {
+    Batch<float> batch;
+    batch.rows = rows;
+    batch.support_rows = unjudged;
+    batch.x = x_.data() + first;
+    batch.y = y_.data() + first;
+    batch.shots = support_rows_;
+    return batch;
+  }
+
+  const std::size_t support_rows_, unjudged_;
+  std::vector<float> x_, y_;
 };
 
 std::string words(const std::string& metric) {
-  if (metric == "mse") return "mean squared error";
-  return metric;
+  return metric == "mse" ? "mean squared error" : shown_name(metric);
 }
 
 bool same_tasks(const DataOptions& a, const DataOptions& b) {
@@ -75,13 +86,11 @@ std::string label_of(const Options& options) {
 }
 
 StepCurve step_curve(const LoadedRun& run, const PlotOptions& options) {
-  EvaluationOptions evaluation;
-  evaluation.tasks = options.tasks;
-  evaluation.steps = std::max(run.experiment.options.eval.steps, 1);
-  evaluation.seed = run.experiment.options.eval.seed;
-  evaluation.threads = options.threads;
-  evaluation.budget = run.experiment.options.train.memory_mib << 20;
-  return {label_of(run.experiment.options), evaluate(run.experiment, run.weights, evaluation)};
+  Protocol own = protocol("own", run.options);
+  own.tasks = options.tasks;
+  own.steps = std::max(own.steps, 1);
+  return {label_of(run.options),
+          evaluate(run, own, {.threads = options.threads, .budget = run.options.train.memory_mib << 20})};
 }
 
 }  // namespace
@@ -107,13 +116,15 @@ Figure learning_figure(const LoadedRun& run) {
   const CsvTable table = read_csv(run.folder.metrics());
   const auto &iteration = table.column("iteration"), &before = table.column("pre"), &after = table.column("post"),
              &validation = table.column("validation");
-  const std::string metric = run.experiment.model->loss().metric();
+  const std::string metric = run.model->loss().metric();
+  const double factor = shown_factor(metric);
   Figure figure;
-  figure.title = "Meta-training: " + label_of(run.experiment.options);
+  figure.title = "Meta-training: " + label_of(run.options);
   figure.x_label = "outer iteration";
   figure.y_label = words(metric);
   figure.legend = lower_is_better(metric) ? Figure::Legend::top_right : Figure::Legend::bottom_right;
-  const auto add = [&](const std::string& label, const std::vector<double>& y, int color) {
+  const auto add = [&](const std::string& label, std::vector<double> y, int color) {
+    for (double& value : y) value *= factor;
     figure.curves.push_back({.label = "", .x = iteration, .y = y, .color = color, .width = 0.8, .opacity = 0.25});
     figure.curves.push_back({.label = label, .x = iteration, .y = smoothed(y), .color = color, .width = 2.2});
   };
@@ -123,7 +134,7 @@ Figure learning_figure(const LoadedRun& run) {
   for (std::size_t i = 0; i < validation.size(); ++i) {
     if (std::isnan(validation[i])) continue;
     x.push_back(iteration[i]);
-    y.push_back(validation[i]);
+    y.push_back(factor * validation[i]);
   }
   if (!x.empty())
     figure.curves.push_back(
@@ -138,6 +149,7 @@ Figure steps_figure(const std::vector<StepCurve>& curves, const std::vector<Publ
   require(!curves.empty(), "steps_figure", "has no curve");
   static constexpr int colors[] = {palette::blue, palette::vermilion, palette::green, palette::purple, palette::orange};
   const std::string& metric = curves.front().evaluation.metric;
+  const double factor = shown_factor(metric);
   Figure figure;
   figure.title = "Adaptation to new tasks";
   figure.x_label = "inner steps";
@@ -154,9 +166,9 @@ Figure steps_figure(const std::vector<StepCurve>& curves, const std::vector<Publ
     for (const auto& step : curve.evaluation.steps) {
       const auto& shown = curve.is_level ? curve.evaluation.steps.front() : step;
       line.x.push_back(step.step);
-      line.y.push_back(shown.mean);
-      band.low.push_back(shown.mean - shown.ci95);
-      band.high.push_back(shown.mean + shown.ci95);
+      line.y.push_back(factor * shown.mean);
+      band.low.push_back(factor * (shown.mean - shown.ci95));
+      band.high.push_back(factor * (shown.mean + shown.ci95));
       figure.log_y = figure.log_y && shown.mean - shown.ci95 > 0;
     }
     band.x = line.x;
@@ -176,39 +188,37 @@ Figure steps_figure(const std::vector<StepCurve>& curves, const std::vector<Publ
   return figure;
 }
 
-std::vector<std::vector<double>> adapted_predictions(const Experiment& experiment, const Weights& weights,
-                                                     const Wave& wave, const std::vector<int>& steps) {
-  const Model& model = *experiment.model;
+std::vector<std::vector<double>> adapted_predictions(const LoadedModel& loaded, const Wave& wave,
+                                                     const std::vector<int>& steps, Mode mode) {
+  const Model& model = *loaded.model;
+  const Weights& weights = loaded.weights;
   require(model.input().size() == 1 && model.output().size() == 1, "adaptation figure",
           "wants a model from one number to one number");
-  WaveTask task(wave);
-  const InnerLoop<float> loop(model, experiment.options.inner, Mode{.evaluating = true}, weights.state.data());
+  WaveTask task(wave, model.couples_query(mode));
+  const InnerLoop<float> loop(model, loaded.options.inner, mode, weights.state.data());
   AdaptationOptions options;
   options.steps = *std::max_element(steps.begin(), steps.end());
-  options.support_rows = options.query_rows = wave.support_x.size();
+  const Batch<float> grid = task.query({});
+  options.support_rows = wave.support_x.size();
+  options.query_rows = grid.rows;
   options.second_order = false;
   const auto adaptation = loop.adaptation(options, false);
   adaptation->set_rates(weights.rates.data());
   adaptation->run(weights.parameters.data(), task);
 
-  const Predictor<float> predict(model, Mode{.evaluating = true}, weights.state.data());
-  const std::vector<float> x(wave.x.begin(), wave.x.end());
-  std::vector<float> tape(predict.tape_size(x.size())), y(x.size());
-  Batch<float> grid;
-  grid.rows = x.size();
-  grid.x = x.data();
+  const Predictor<float> predict(model, mode, weights.state.data());
+  std::vector<float> tape(predict.tape_size(grid.rows)), y(grid.rows);
   std::vector<std::vector<double>> predictions;
   for (const int step : steps) {
     predict(adaptation->theta(step), grid, tape.data(), y.data(), 0);
-    predictions.emplace_back(y.begin(), y.end());
+    predictions.emplace_back(y.begin() + static_cast<std::ptrdiff_t>(grid.support_rows), y.end());
   }
   return predictions;
 }
 
-Figure adaptation_figure(const Experiment& experiment, const Weights& weights, const Wave& wave,
-                         const std::string& title) {
+Figure adaptation_figure(const LoadedModel& loaded, const Wave& wave, const std::string& title) {
   const std::vector<int> steps = {0, 1, 10};
-  const auto y = adapted_predictions(experiment, weights, wave, steps);
+  const auto y = adapted_predictions(loaded, wave, steps);
   Figure figure;
   figure.title = title;
   figure.x_range = {-5, 5};
@@ -269,14 +279,14 @@ std::string sibling_run(const std::string& run, const std::string& algorithm) {
 
 PlotSummary plot_run(const std::string& path, const PlotOptions& options) {
   const LoadedRun run = load_run(path);
-  const Options& own = run.experiment.options;
+  const Options& own = run.options;
   PlotSummary summary;
   summary.baseline = options.baseline;
   if (summary.baseline.empty() && own.outer.algorithm != "pretrained")
     summary.baseline = sibling_run(path, "pretrained");
   std::unique_ptr<LoadedRun> baseline;
   if (!summary.baseline.empty()) baseline = std::make_unique<LoadedRun>(load_run(summary.baseline));
-  if (baseline && !same_tasks(own.data, baseline->experiment.options.data))
+  if (baseline && !same_tasks(own.data, baseline->options.data))
     fail(summary.baseline, "was trained on other tasks than ", path, " (domain, ways or shots differ)");
 
   std::error_code error;
@@ -294,10 +304,8 @@ PlotSummary plot_run(const std::string& path, const PlotOptions& options) {
     for (const int which : {0, 1}) {
       const Wave wave = wave_to_show(own.eval.seed, own.data.shots, which);
       const std::string points = ", " + std::to_string(own.data.shots) + " points";
-      page.panels.push_back(adaptation_figure(run.experiment, run.weights, wave, label_of(own) + points));
-      if (baseline)
-        page.panels.push_back(adaptation_figure(baseline->experiment, baseline->weights, wave,
-                                                label_of(baseline->experiment.options) + points));
+      page.panels.push_back(adaptation_figure(run, wave, label_of(own) + points));
+      if (baseline) page.panels.push_back(adaptation_figure(*baseline, wave, label_of(baseline->options) + points));
     }
     share_y_range(page.panels);
     page.columns = 2;

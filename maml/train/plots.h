@@ -45,12 +45,12 @@ struct StepCurve {
 Figure steps_figure(const std::vector<StepCurve>&, const std::vector<Published>&);
 
 /// Outputs of a sinusoid model at wave.x after so many inner steps on the wave's support points.
-std::vector<std::vector<double>> adapted_predictions(const Experiment&, const Weights&, const Wave&,
-                                                     const std::vector<int>& steps);
+std::vector<std::vector<double>> adapted_predictions(const LoadedModel&, const Wave&, const std::vector<int>& steps,
+                                                     Mode = {.evaluating = true});
 /// The `which`-th test wave (from 0) of that seed whose amplitude is at least 2: flat ones show little.
 Wave wave_to_show(std::uint64_t seed, std::size_t shots, int which);
 /// Truth, support points, and predictions after 0, 1 and 10 steps.
-Figure adaptation_figure(const Experiment&, const Weights&, const Wave&, const std::string& title);
+Figure adaptation_figure(const LoadedModel&, const Wave&, const std::string& title);
 
 /// Gives figures of one kind the same y axis.
 void share_y_range(std::vector<Figure>&);

@@ -64,16 +64,14 @@ bool have_run(const std::string& path, const Options& options, const Callbacks& 
 EvaluationSummary test(const std::string& path, const ReproduceOptions& options) {
   const std::string file = path + "/test.json";
   std::error_code unreadable;
-  if (fs::exists(file, unreadable)) return parse_evaluation(read_text_file(file), file);
+  if (fs::exists(file, unreadable)) return parse_evaluations(read_text_file(file), file).at(0);
   const LoadedRun run = load_run(path);
-  EvaluationOptions evaluation;
-  evaluation.tasks = task_count(options);
-  evaluation.steps = run.experiment.options.eval.steps;
-  evaluation.seed = fresh_tasks_seed;
-  evaluation.threads = options.threads;
-  evaluation.budget = run.experiment.options.train.memory_mib << 20;
-  EvaluationSummary summary = evaluate(run.experiment, run.weights, evaluation);
-  write_atomically(file, to_json(summary));
+  Protocol fresh = protocol("own", run.options);
+  fresh.tasks = task_count(options);
+  fresh.seed = fresh_tasks_seed;
+  EvaluationSummary summary =
+      evaluate(run, fresh, {.threads = options.threads, .budget = run.options.train.memory_mib << 20});
+  write_atomically(file, to_json(std::vector{summary}));
   return summary;
 }
 
@@ -163,7 +161,7 @@ void draw_figures(const ReproduceOptions& options, ReproduceSummary& summary) {
       const LoadedRun run = load_run(run_of("sinusoid-" + std::to_string(shots) + "shot" + kind));
       const Wave wave = wave_to_show(fresh_tasks_seed, static_cast<std::size_t>(shots), 0);
       const std::string title = (kind.empty() ? "MAML, " : "pretrained, ") + std::to_string(shots) + " points";
-      waves.panels.push_back(adaptation_figure(run.experiment, run.weights, wave, title));
+      waves.panels.push_back(adaptation_figure(run, wave, title));
     }
   share_y_range(waves.panels);
   waves.columns = 2;

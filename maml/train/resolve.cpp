@@ -6,6 +6,7 @@
 #include "maml/algorithms/algorithm.h"
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
+#include "maml/tasks/domains.h"
 #include "maml/train/experiment.h"
 #include "maml/train/option_text.h"
 
@@ -78,6 +79,7 @@ void check_outer(const OuterOptions& outer) {
 void check_train(const Options& options) {
   at_least("data.ways", options.data.ways, std::size_t{1});
   at_least("data.shots", options.data.shots, std::size_t{1});
+  one_of("data.rotations", options.data.rotations, {"none", "task", "classes"});
   at_least("data.horizon", options.data.horizon, std::size_t{1});
   require(options.data.discount >= 0 && options.data.discount <= 1, "data.discount", "is ",
           toml_text(options.data.discount), ", but must be from 0 to 1");
@@ -127,7 +129,7 @@ InnerOptions resolved_inner(const InnerOptions& given, const std::string& algori
   check_inner(inner, traits, algorithm_name);
   if (inner.learned.empty()) inner.learned = traits.learns_element_rates ? "element" : "no";
   if (inner.adapt.empty()) inner.adapt = implied_patterns(traits.which, model);
-  const auto mask = adapted_slices(model.slices(), inner.adapt);
+  const auto mask = matching_slices("inner.adapt", model.slices(), inner.adapt);
   require(std::any_of(mask.begin(), mask.end(), [](unsigned char adapted) { return adapted != 0; }), "inner.adapt",
           "leaves no parameter to adapt (", toml_text(inner.adapt), ")");
   return inner;
@@ -148,12 +150,11 @@ Options resolved(const Options& given) {
   const AlgorithmTraits traits = algorithm(options.outer.algorithm).traits;
   resolve_values(options, traits);
   if (options.model.input.empty()) {
-    require(options.data.domain != "point_navigation", "model.input",
-            "is missing (point_navigation wants input = [2])");
+    require(brings_input(options.data.domain), "model.input", "is missing (write the extents of one of the inputs of ",
+            options.data.domain, ": [n], or [height, width, channels])");
     options.model.input = make_domain(options.data, nullptr)->input().extents;
   }
   const Model model(options.model);
-  require_fit(model, *make_domain(options.data, &model));
   options.inner = resolved_inner(options.inner, options.outer.algorithm, model);
   return options;
 }

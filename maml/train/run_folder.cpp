@@ -1,5 +1,6 @@
 #include "maml/train/run_folder.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "maml/base/error.h"
@@ -37,8 +38,8 @@ RunFolder RunFolder::create(const std::string& path, const Options& options, boo
   fs::create_directories(folder.path_, error);
   if (error) fail(folder.path_, "cannot be made: ", errno_text(error.value()));
   // The checkpoint goes first: without it, what is left of an old run is never taken for a new one's.
-  for (const auto& file : {folder.checkpoint(), folder.best(), folder.evaluation(), folder.metrics(), folder.timing(),
-                           folder.record(), folder.plots()}) {
+  for (const auto& file : {folder.checkpoint(), folder.best(), folder.parameters(), folder.evaluation(),
+                           folder.metrics(), folder.timing(), folder.record(), folder.plots()}) {
     fs::remove_all(file, error);
     if (error) fail(file, "cannot be removed: ", errno_text(error.value()));
   }
@@ -59,13 +60,23 @@ Options RunFolder::options() const {
 
 LoadedRun load_run(const std::string& path, Which which) {
   RunFolder folder = RunFolder::open(path);
-  Experiment experiment(folder.options());
-  const bool has_best = which == Which::best && exists(folder.best());
-  const std::string file = has_best ? folder.best() : folder.checkpoint();
-  require(exists(file), folder.path(), "has no checkpoint yet (train it first)");
-  Checkpoint checkpoint = read_checkpoint(file, experiment, false);
-  return {std::move(folder), std::move(experiment), std::move(checkpoint.weights), checkpoint.iteration,
-          std::move(checkpoint.isa)};
+  Options options = resolved(folder.options());
+  auto model = std::make_unique<Model>(options.model);
+  std::vector<std::string> files = {folder.checkpoint(), folder.parameters()};
+  if (which == Which::best) files.insert(files.begin(), folder.best());
+  const auto file = std::find_if(files.begin(), files.end(), exists);
+  require(file != files.end(), folder.path(), "has no checkpoint yet (train it first)");
+  Checkpoint checkpoint = read_checkpoint(*file, *model, options, false);
+  return {{std::move(options), std::move(model), std::move(checkpoint.weights), checkpoint.iteration,
+           std::move(checkpoint.isa)},
+          std::move(folder)};
+}
+
+LoadedModel load_model(const Options& given, const std::string& weights) {
+  LoadedModel loaded{resolved(given), nullptr, {}};
+  loaded.model = std::make_unique<Model>(loaded.options.model);
+  loaded.weights = read_weights(weights, *loaded.model, loaded.options);
+  return loaded;
 }
 
 }  // namespace maml

@@ -8,7 +8,8 @@
 namespace maml {
 
 /// Where a run keeps everything: config.toml, metrics.csv, timing.csv, record.txt, checkpoint.safetensors,
-/// best.safetensors, eval.json, plots/.
+/// best.safetensors, eval.json, plots/. A finished one that was packed for keeping (zoo/) has parameters.safetensors in
+/// the place of the two checkpoints.
 class RunFolder {
 public:
   /// Makes the folder for a new run of these (resolved) options and writes config.toml. Throws Error where it cannot be
@@ -24,6 +25,7 @@ public:
   std::string record() const { return path_ + "/record.txt"; }
   std::string checkpoint() const { return path_ + "/checkpoint.safetensors"; }
   std::string best() const { return path_ + "/best.safetensors"; }
+  std::string parameters() const { return path_ + "/parameters.safetensors"; }
   std::string evaluation() const { return path_ + "/eval.json"; }
   std::string plots() const { return path_ + "/plots"; }
 
@@ -37,17 +39,16 @@ private:
 /// Whether the path is a folder that holds a run.
 bool is_run_folder(const std::string& path);
 
-/// A trained model, ready for evaluation, plots, export.
-struct LoadedRun {
+/// A run's model and where it is kept.
+struct LoadedRun : LoadedModel {
   RunFolder folder;
-  Experiment experiment;
-  Weights weights;
-  std::int64_t iteration = 0;  ///< after which these weights were taken
-  std::string isa;
 };
 
 enum class Which { best, latest };
 /// Reads a run. `best` falls back to the latest checkpoint where the run had no validation.
 LoadedRun load_run(const std::string& path, Which = Which::best);
+
+/// A config's model with the weights of a file (see read_weights).
+LoadedModel load_model(const Options&, const std::string& weights);
 
 }  // namespace maml

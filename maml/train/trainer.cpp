@@ -121,8 +121,8 @@ private:
     resumes_ = std::filesystem::exists(folder_.checkpoint());
     Checkpoint checkpoint;
     if (resumes_) {
-      checkpoint = read_checkpoint(folder_.checkpoint(), experiment_, true);
-      if (checkpoint.best) read_checkpoint(folder_.best(), experiment_, true);
+      checkpoint = read_checkpoint(folder_.checkpoint(), *experiment_.model, options_, true);
+      if (checkpoint.best) read_checkpoint(folder_.best(), *experiment_.model, options_, true);
     } else {
       checkpoint.weights = experiment_.initial();
     }
@@ -177,15 +177,16 @@ private:
          saved_at_, " is kept)");
   }
 
+  EvaluationOptions evaluation_options() const {
+    return {.threads = experiment_.threads(), .budget = evaluation_budget(options_)};
+  }
+
   std::optional<EvaluatedStep> validate() {
-    EvaluationOptions options;
-    options.tasks = options_.train.validation_tasks;
-    options.steps = options_.inner.steps;
-    options.seed = options_.eval.seed;
-    options.split = "validation";
-    options.threads = experiment_.threads();
-    options.budget = evaluation_budget(options_);
-    const auto summary = evaluate(experiment_, now_.weights, options);
+    Protocol validation = protocol("own", options_);
+    validation.tasks = options_.train.validation_tasks;
+    validation.steps = options_.inner.steps;
+    validation.split = "validation";
+    const auto summary = evaluate(experiment_, now_.weights, validation, evaluation_options());
     const EvaluatedStep last = summary.steps.back();
     validation_ = last.mean;
     const bool lower = lower_is_better(summary.metric);
@@ -198,7 +199,7 @@ private:
       best.best = now_.best;
       best.isa = now_.isa;
       best.digest = now_.digest;
-      write_checkpoint(folder_.best(), experiment_, best, "best");
+      write_checkpoint(folder_.best(), *experiment_.model, options_, best, "best");
     }
     return last;
   }
@@ -234,7 +235,7 @@ private:
     timing_.sync();
     now_.parameters_state = state_of(outer_);
     if (batch_.learns_rates()) now_.rates_state = state_of(rates_outer_);
-    write_checkpoint(folder_.checkpoint(), experiment_, now_, "checkpoint");
+    write_checkpoint(folder_.checkpoint(), *experiment_.model, options_, now_, "checkpoint");
     forget_optimisers();
     saved_at_ = now_.iteration;
   }
@@ -268,15 +269,9 @@ private:
     summary.best = now_.best;
     summary.weights = now_.weights;
     if (!stopped) {
-      if (now_.best) summary.weights = read_checkpoint(folder_.best(), experiment_, true).weights;
-      EvaluationOptions options;
-      options.tasks = options_.eval.tasks;
-      options.steps = options_.eval.steps;
-      options.seed = options_.eval.seed;
-      options.threads = experiment_.threads();
-      options.budget = evaluation_budget(options_);
-      summary.evaluation = evaluate(experiment_, summary.weights, options);
-      write_atomically(folder_.evaluation(), to_json(*summary.evaluation), "eval");
+      if (now_.best) summary.weights = read_checkpoint(folder_.best(), *experiment_.model, options_, true).weights;
+      summary.evaluation = evaluate(experiment_, summary.weights, protocol("own", options_), evaluation_options());
+      write_atomically(folder_.evaluation(), to_json(std::vector{*summary.evaluation}), "eval");
     }
     summary.seconds = seconds_since(start_);
     return summary;

@@ -92,7 +92,7 @@ std::vector<double> slice_rates(const toml::table& config, const TensorFile& fil
       set_all(i, [&](std::size_t) { return alpha.value<double>().value(); });
   if (const auto* patterns = alpha.as_table())
     for (const auto& [pattern, value] : *patterns) {
-      const auto taken = adapted_slices(slices, {std::string(pattern.str())});
+      const auto taken = matching_slices("inner.adapt", slices, {std::string(pattern.str())});
       for (std::size_t i = 0; i < slices.size(); ++i)
         if (taken[i]) set_all(i, [&, rate = value.value<double>().value()](std::size_t) { return rate; });
     }
@@ -121,9 +121,10 @@ void run_case(const std::filesystem::path& path) {
 
   const auto learned = config["inner"]["learned"].value_or<std::string>("no");
   const auto* adapt = config["inner"]["adapt"].as_array();
-  const RateLayout layout(model.slices(),
-                          adapted_slices(model.slices(), adapt ? words(adapt) : std::vector<std::string>{"*"}),
-                          RateSharing::slice, learned == "layer-step" ? options.steps : 1);
+  const RateLayout layout(
+      model.slices(),
+      matching_slices("inner.adapt", model.slices(), adapt ? words(adapt) : std::vector<std::string>{"*"}),
+      RateSharing::slice, learned == "layer-step" ? options.steps : 1);
   const auto objective = make_objective<double>(model, Mode{});
   const auto rule = config["inner"]["rule"].value_or<std::string>("sgd") == "momentum"
                         ? make_momentum<double>(config["inner"]["momentum"].value<double>().value())

@@ -9,8 +9,8 @@ test "$(head -n 1 run/metrics.csv | cut -d, -f1)" = iteration
 "$MAML" eval run --tasks 50 --steps 10 --json >eval.txt
 python3 - <<'PY'
 import json
-result = json.load(open("eval.txt"))
-assert result["metric"] == "mse" and result["tasks"] == 50, result
+result, = json.load(open("eval.txt"))["evaluations"]
+assert result["metric"] == "mse" and result["protocol"]["tasks"] == 50, result
 assert [row["step"] for row in result["steps"]] == list(range(11)), result
 assert all(row["mean"] > 0 and row["ci95"] > 0 for row in result["steps"]), result
 PY

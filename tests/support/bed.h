@@ -33,7 +33,7 @@ template <class T> struct Bed {
   }
   RateLayout layout(const std::vector<std::string>& patterns, RateSharing sharing = RateSharing::number,
                     int steps = 1) const {
-    return RateLayout(model.slices(), adapted_slices(model.slices(), patterns), sharing, steps);
+    return RateLayout(model.slices(), matching_slices("inner.adapt", model.slices(), patterns), sharing, steps);
   }
 };
 

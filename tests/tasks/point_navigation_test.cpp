@@ -149,7 +149,8 @@ TEST_CASE_FIXTURE(Fixture, "point navigation: batches stay while others are aske
 TEST_CASE_FIXTURE(Fixture, "point navigation: an adaptation recomputes from the same rollouts, and jvp meets vjp") {
   const auto objective = make_objective<double>(policy, Mode{});
   const auto rule = make_sgd<double>();
-  const RateLayout layout(policy.slices(), adapted_slices(policy.slices(), {"*"}), RateSharing::number, 1);
+  const RateLayout layout(policy.slices(), matching_slices("inner.adapt", policy.slices(), {"*"}), RateSharing::number,
+                          1);
   AdaptationOptions options;
   options.steps = 4;
   options.tasks = tasks;

@@ -5,6 +5,7 @@
 #include "maml/base/error.h"
 #include "maml/io/safetensors.h"
 #include "maml/train/checkpoint.h"
+#include "maml/train/run_folder.h"
 #include "tests/io/scratch_folder.h"
 #include "tests/train/small_run.h"
 
@@ -55,8 +56,8 @@ TEST_CASE("checkpoint: comes back to the bit, under PyTorch's names, for each ki
     options.inner.learned = learned;
     const Experiment experiment(options);
     const Checkpoint checkpoint = full(experiment);
-    write_checkpoint(path, experiment, checkpoint, "");
-    const Checkpoint back = read_checkpoint(path, experiment, true);
+    write_checkpoint(path, *experiment.model, experiment.options, checkpoint, "");
+    const Checkpoint back = read_checkpoint(path, *experiment.model, experiment.options, true);
     CHECK(back.weights.parameters == checkpoint.weights.parameters);
     CHECK(back.weights.rates == checkpoint.weights.rates);
     CHECK(back.weights.state == checkpoint.weights.state);
@@ -69,7 +70,7 @@ TEST_CASE("checkpoint: comes back to the bit, under PyTorch's names, for each ki
     CHECK(back.iteration == 12);
     CHECK(back.isa == "avx2");
     const std::string bytes = bytes_of(path);
-    write_checkpoint(path, experiment, back, "");
+    write_checkpoint(path, *experiment.model, experiment.options, back, "");
     CHECK(bytes_of(path) == bytes);
 
     const auto file = read_checked(path);
@@ -89,20 +90,20 @@ TEST_CASE("checkpoint: with any byte changed, or cut anywhere, it is refused") {
   Options options = small_run();
   options.model.layers = {"linear 2", "relu", "linear 1"};
   const Experiment experiment(options);
-  write_checkpoint(path, experiment, full(experiment), "");
+  write_checkpoint(path, *experiment.model, experiment.options, full(experiment), "");
   const std::string bytes = bytes_of(path);
   std::size_t taken = 0;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     std::string damaged = bytes;
     damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
     put_bytes(path, damaged);
-    const auto error = error_of([&] { read_checkpoint(path, experiment, true); });
+    const auto error = error_of([&] { read_checkpoint(path, *experiment.model, experiment.options, true); });
     taken += error.empty();
     if (!error.empty()) CHECK(error.find(path) != std::string::npos);
   }
   for (std::size_t length = 0; length < bytes.size(); length += 7) {
     put_bytes(path, bytes.substr(0, length));
-    taken += error_of([&] { read_checkpoint(path, experiment, true); }).empty();
+    taken += error_of([&] { read_checkpoint(path, *experiment.model, experiment.options, true); }).empty();
   }
   CHECK(taken == 0);
 }
@@ -111,28 +112,28 @@ TEST_CASE("checkpoint: what belongs to something else is refused with the reason
   const maml_test::ScratchFolder folder;
   const std::string path = folder.file("a.safetensors");
   const Experiment experiment(small_run());
-  write_checkpoint(path, experiment, full(experiment), "");
+  write_checkpoint(path, *experiment.model, experiment.options, full(experiment), "");
   const auto reason = [&](const Options& options, bool same_run) {
-    return error_of([&] { read_checkpoint(path, Experiment(options), same_run); });
+    return error_of([&] { read_checkpoint(path, Model(options.model), options, same_run); });
   };
-  Options other = small_run();
+  Options other = experiment.options;
   other.train.seed = 1;
   CHECK(reason(other, true).find("[" + path + "] is of a run with other options: ") == 0);
   CHECK(reason(other, false).empty());
-  Options wider = small_run();
+  Options wider = experiment.options;
   wider.model.layers[0] = "linear 9";
   CHECK(reason(wider, false).find("does not fit the model: [linear1.weight] has shape (8, 1), but") !=
         std::string::npos);
-  Options deeper = small_run();
+  Options deeper = experiment.options;
   deeper.model.layers.push_back("linear 1");
   CHECK(reason(deeper, false).find("[linear4.weight] is missing") != std::string::npos);
 
   TensorFile foreign;
   write_checked(path, foreign);
-  CHECK(reason(small_run(), true) == "[" + path + "] is no checkpoint");
+  CHECK(reason(experiment.options, true) == "[" + path + "] is no checkpoint");
   foreign.metadata["format"] = "maml checkpoint 2";
   write_checked(path, foreign);
-  CHECK(reason(small_run(), true).find("is a 'maml checkpoint 2', but this version reads") != std::string::npos);
+  CHECK(reason(experiment.options, true).find("is a 'maml checkpoint 2', but this version reads") != std::string::npos);
 }
 
 TEST_CASE("checkpoint: initial parameters may come from another run, with other rates") {
@@ -140,7 +141,7 @@ TEST_CASE("checkpoint: initial parameters may come from another run, with other 
   const std::string path = folder.file("a.safetensors");
   const Experiment first(small_run());
   const Checkpoint checkpoint = full(first);
-  write_checkpoint(path, first, checkpoint, "");
+  write_checkpoint(path, *first.model, first.options, checkpoint, "");
   Options options = small_run();
   options.outer.algorithm = "meta_sgd";
   options.inner.alpha = 0.02;
@@ -148,4 +149,44 @@ TEST_CASE("checkpoint: initial parameters may come from another run, with other 
   const Weights weights = Experiment(options).initial();
   CHECK(weights.parameters == checkpoint.weights.parameters);
   CHECK(weights.rates == std::vector<float>(weights.parameters.size(), 0.02f));
+}
+
+TEST_CASE("checkpoint: weights of any safetensors file, whole or by pattern") {
+  const maml_test::ScratchFolder folder;
+  const std::string path = folder.file("theirs.safetensors");
+  const Experiment experiment(small_run());
+  const Checkpoint checkpoint = full(experiment);
+  TensorFile theirs;
+  for (const auto& tensor : experiment.model->to_border(checkpoint.weights.parameters.data()))
+    theirs.tensors.push_back(Tensor::of(tensor.name, tensor.shape, tensor.values.data()));
+  write_safetensors(path, theirs);
+  const LoadedModel loaded = load_model(small_run(), path);
+  CHECK(loaded.weights.parameters == checkpoint.weights.parameters);
+  CHECK(loaded.weights.rates == experiment.initial().rates);
+
+  // A wider last layer: all the others come from the file.
+  Options options = small_run();
+  options.model.layers.back() = "linear 2 init=he";
+  options.model.loss = "cross_entropy";
+  const Model wider(resolved(options).model);
+  const auto initial = wider.initial<float>(options.train.seed);
+  const Weights part = read_weights(path, wider, options, {"*", "!linear3*"});
+  const auto head = wider.slices()[4];
+  CHECK(head.name == "linear3.weight");
+  CHECK(std::equal(part.parameters.begin(), part.parameters.begin() + static_cast<std::ptrdiff_t>(head.offset),
+                   checkpoint.weights.parameters.begin()));
+  CHECK(std::equal(part.parameters.begin() + static_cast<std::ptrdiff_t>(head.offset), part.parameters.end(),
+                   initial.begin() + static_cast<std::ptrdiff_t>(head.offset)));
+  CHECK(error_of([&] { read_weights(path, wider, options); }).find("[" + path + "] does not fit the model: ") == 0);
+  CHECK(error_of([&] {
+          read_weights(path, wider, options, {"conv*"});
+        }).find("[train.init_take] the pattern 'conv*' matches no parameter") == 0);
+
+  // A checksum counts where there is one.
+  write_checkpoint(path, *experiment.model, experiment.options, checkpoint, "");
+  CHECK(load_model(small_run(), path).weights.parameters == checkpoint.weights.parameters);
+  std::string bytes = bytes_of(path);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  put_bytes(path, bytes);
+  CHECK(error_of([&] { load_model(small_run(), path); }).find("damaged") != std::string::npos);
 }

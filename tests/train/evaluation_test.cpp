@@ -4,9 +4,11 @@
 #include <limits>
 
 #include "maml/base/error.h"
+#include "maml/io/atomic_file.h"
 #include "maml/train/bench.h"
 #include "maml/train/evaluation.h"
 #include "maml/train/inner_loop.h"
+#include "tests/io/scratch_folder.h"
 #include "tests/train/small_run.h"
 
 using namespace maml;
@@ -16,14 +18,15 @@ using test::small_run;
 TEST_CASE("evaluation: mean and interval over the tasks, after every step") {
   const Experiment experiment(small_run());
   const Weights weights = experiment.initial();
-  EvaluationOptions options;
-  options.tasks = 7;
-  options.steps = 4;
-  options.seed = 3;
-  options.threads = 1;
-  const auto summary = evaluate(experiment, weights, options);
+  Protocol own{.tasks = 7, .steps = 4, .seed = 3};
+  const auto summary = evaluate(experiment, weights, own, {.threads = 1});
   CHECK(summary.metric == "mse");
-  CHECK(summary.tasks == 7);
+  CHECK(summary.width == "8");
+  CHECK(summary.protocol.tasks == 7);
+  CHECK(summary.protocol.ways == 1);
+  CHECK(summary.protocol.shots == 5);
+  CHECK(summary.protocol.query_shots == 5);
+  CHECK(!summary.protocol.statistics);
   CHECK(summary.steps.size() == 5);
 
   const InnerLoop<float> loop(*experiment.model, experiment.options.inner);
@@ -48,12 +51,11 @@ TEST_CASE("evaluation: mean and interval over the tasks, after every step") {
   CHECK(summary.steps[4].mean == doctest::Approx(mean).epsilon(1e-12));
   CHECK(summary.steps[4].ci95 == doctest::Approx(1.96 * std::sqrt(variance / 7)).epsilon(1e-12));
 
-  options.threads = 3;
-  CHECK(to_json(evaluate(experiment, weights, options)) == to_json(summary));
-  options.split = "validation";
-  CHECK(to_json(evaluate(experiment, weights, options)) != to_json(summary));
-  options.split = "tset";
-  CHECK(error_of([&] { evaluate(experiment, weights, options); }) ==
+  CHECK(to_json(evaluate(experiment, weights, own, {.threads = 3})) == to_json(summary));
+  own.split = "validation";
+  CHECK(evaluate(experiment, weights, own).steps[0].mean != summary.steps[0].mean);
+  own.split = "tset";
+  CHECK(error_of([&] { evaluate(experiment, weights, own); }) ==
         "[split] unknown value 'tset' (known: test, validation)");
 }
 
@@ -62,9 +64,7 @@ TEST_CASE("evaluation: other shots and rates; steps beyond the trained use the l
   run.inner.learned = "layer-step";
   const Experiment experiment(run);
   Weights weights = experiment.initial();
-  EvaluationOptions options;
-  options.tasks = 5;
-  options.steps = 3;
+  Protocol options{.tasks = 5, .steps = 3};
   const auto trained = evaluate(experiment, weights, options);
   options.shots = 9;
   CHECK(evaluate(experiment, weights, options).steps[0].mean != trained.steps[0].mean);
@@ -85,13 +85,79 @@ TEST_CASE("evaluation: other shots and rates; steps beyond the trained use the l
 
 TEST_CASE("evaluation: JSON and back") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  const EvaluationSummary summary{"mse", 600, {{0, 1.0 / 3, 0.1}, {1, nan, nan}}};
-  const std::string json = to_json(summary);
-  CHECK(json.find("\"metric\": \"mse\"") != std::string::npos);
-  const auto back = parse_evaluation(json, "eval.json");
-  CHECK(back.steps[0].mean == 1.0 / 3);
-  CHECK(std::isnan(back.steps[1].mean));
-  CHECK(error_of([] { parse_evaluation("{}", "eval.json"); }).find("[eval.json] is no evaluation: ") == 0);
+  EvaluationSummary summary{
+      {.name = "strict", .tasks = 5000, .ways = 5, .shots = 1, .query_shots = 15, .statistics = Statistics::support},
+      "64",
+      "accuracy",
+      {{0, 1.0 / 3, 0.1}, {1, nan, nan}}};
+  CHECK(to_json(summary).find("\"metric\": \"accuracy\"") != std::string::npos);
+  const auto back = parse_evaluations(to_json(std::vector{summary}), "eval.json");
+  REQUIRE(back.size() == 1);
+  CHECK(to_json(back[0]) == to_json(summary));
+  CHECK(back[0].steps[0].mean == 1.0 / 3);
+  CHECK(std::isnan(back[0].steps[1].mean));
+  CHECK(error_of([] { parse_evaluations("{}", "eval.json"); }).find("[eval.json] holds no evaluations (remove it): ") ==
+        0);
+
+  // A file of them keeps one of each protocol.
+  const maml_test::ScratchFolder folder;
+  const std::string path = folder.file("eval.json");
+  save_evaluation(path, summary);
+  summary.protocol.name = "paper";
+  save_evaluation(path, summary);
+  summary.steps.pop_back();
+  save_evaluation(path, summary);
+  const auto saved = parse_evaluations(read_text_file(path), path);
+  REQUIRE(saved.size() == 2);
+  CHECK(saved[0].protocol.name == "strict");
+  CHECK(saved[0].steps.size() == 2);
+  CHECK(saved[1].steps.size() == 1);
+}
+
+TEST_CASE("evaluation: the protocols of the literature, by name") {
+  Options options = small_run();
+  options.data.shots = options.data.query_shots = 5;
+  options.data.test_shots = 2;
+  options.eval.seed = 7;
+  const Protocol own = protocol("own", options), paper = protocol("paper", options),
+                 strict = protocol("strict", options), reached = protocol("reached", options);
+  CHECK(own.tasks == 10);
+  CHECK(own.query_shots == 2);
+  CHECK(!own.statistics);
+  CHECK(paper.tasks == 600);
+  CHECK(paper.shots == 2);
+  CHECK(paper.query_shots == 2);
+  CHECK(paper.statistics == Statistics::transductive);
+  CHECK(strict.tasks == 5000);
+  CHECK(strict.query_shots == 15);
+  CHECK(strict.statistics == Statistics::support);
+  CHECK(strict.seed == 7);
+  CHECK(reached.tasks == 10000);
+  CHECK(reached.query_shots == 2);
+  CHECK(reached.seed != 7);
+  CHECK(error_of([&] { protocol("papr", options); }) ==
+        "[protocol] unknown 'papr'; did you mean paper? (known: own, paper, strict, reached)");
+}
+
+TEST_CASE("evaluation: support statistics of a model trained with those of the batch, without training again") {
+  Options options = small_run();
+  options.model.layers = {"linear 8 init=he", "batch_norm", "relu", "linear 1 init=he"};
+  const Experiment transductive(options);
+  options.model.layers[1] = "batch_norm mode=support";
+  const Experiment support(options);
+  const Weights weights = transductive.initial();
+  Protocol own{.tasks = 5, .steps = 2};
+  const auto trained = evaluate(transductive, weights, own);
+  CHECK(trained.protocol.statistics == Statistics::transductive);
+  own.statistics = Statistics::support;
+  const auto asked = evaluate(transductive, weights, own);
+  CHECK(asked.protocol.statistics == Statistics::support);
+  CHECK(asked.steps[2].mean != trained.steps[2].mean);
+  own.statistics = {};
+  CHECK(to_json(evaluate(support, weights, own)) == to_json(asked));
+  own.statistics = Statistics::running;
+  CHECK(error_of([&] { evaluate(transductive, weights, own); }) ==
+        "[norm1] keeps no running statistics (train it with mode=running, or ask for another mode)");
 }
 
 TEST_CASE("bench: counts the products of the sinusoid by hand") {

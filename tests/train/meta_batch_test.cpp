@@ -161,7 +161,8 @@ TEST_CASE("meta-batch: rates by name, masks and per step") {
         "[inner.alpha] no pattern gives a rate for linear3.weight (begin the table with \"*\" = 0.01)");
   options.inner.alpha.by_name = {{"conv*", 0.25}};
   CHECK(error_of([&] { InnerLoop<double>(*fixed.model, options.inner); }) ==
-        "[inner.alpha] the pattern 'conv*' matches no parameter (see the names with maml info)");
+        "[inner.alpha] the pattern 'conv*' matches no parameter (there are linear1.weight, "
+        "linear1.bias, linear2.weight, linear2.bias, linear3.weight, linear3.bias)");
 }
 
 TEST_CASE("meta-batch: names the task whose loss is not finite, and refuses a budget that is too small") {

@@ -85,9 +85,17 @@ TEST_CASE("options: what is impossible is said with the key") {
   CHECK(resolve_error([](Options& o) {
           o.inner.step_weights = {1, 2};
         }) == "[inner.step_weights] has 2 weights, but inner.steps = 2 wants 3 (after 0, 1, .. steps)");
-  CHECK(resolve_error([](Options& o) { o.model.input = {2}; }) ==
+  CHECK(resolve_error([](Options& o) { o.data.domain = "point_navigation"; }) ==
+        "[model.input] is missing (write the extents of one of the inputs of point_navigation: [n], or "
+        "[height, width, channels])");
+  // Whether the tasks fit the model is asked when there are tasks.
+  Options other = small_run();
+  other.model.input = {2};
+  CHECK(error_of([&] { Experiment{other}; }) ==
         "[model.input] is [2], but the tasks' inputs are [1] (in a config, leave it out)");
-  CHECK(resolve_error([](Options& o) { o.model.layers = {"linear 3"}; }) ==
+  other = small_run();
+  other.model.layers = {"linear 3"};
+  CHECK(error_of([&] { Experiment{other}; }) ==
         "[model.layers] the loss compares 3 values a row, but the tasks give 1 (change the size of the last layer)");
   CHECK(resolve_error([](Options& o) {
           o.inner.adapt = {"*", "!linear*"};

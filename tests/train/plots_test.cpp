@@ -63,11 +63,12 @@ TEST_CASE("plots: waves to show are large, and the same whatever the shots") {
 TEST_CASE("plots: predictions begin with the model's own and go towards the support points") {
   Options options = small_options("maml");
   options.inner.alpha = RateTable(0.01);
-  const Experiment experiment(options);
+  Experiment experiment(options);
   const Weights weights = experiment.initial();
+  const LoadedModel loaded{experiment.options, std::move(experiment.model), weights};
   Wave wave = wave_to_show(0, 10, 0);
   wave.x = wave.support_x;
-  const auto y = adapted_predictions(experiment, weights, wave, {0, 1, 10});
+  const auto y = adapted_predictions(loaded, wave, {0, 1, 10});
   REQUIRE(y.size() == 3);
   std::vector<double> errors;
   for (const auto& prediction : y) {
@@ -78,6 +79,27 @@ TEST_CASE("plots: predictions begin with the model's own and go towards the supp
   }
   CHECK(errors[1] < errors[0]);
   CHECK(errors[2] < errors[1]);
+}
+
+TEST_CASE("plots: with support statistics a prediction does not depend on the rest of the grid") {
+  Options options = small_options("maml");
+  options.model.layers = {"linear 8 init=he", "batch_norm", "tanh", "linear 1 init=he"};
+  Experiment experiment(options);
+  const Weights weights = experiment.initial();
+  const LoadedModel loaded{experiment.options, std::move(experiment.model), weights};
+  Wave wave = wave_to_show(0, 10, 0);
+  const auto of = [&](Statistics statistics) {
+    return adapted_predictions(loaded, wave, {0, 3}, {.evaluating = true, .statistics = statistics});
+  };
+  wave.x = {-1, 2, 4};
+  const auto many = of(Statistics::support), together = of(Statistics::transductive);
+  wave.x = {-1};
+  const auto one = of(Statistics::support), alone = of(Statistics::transductive);
+  REQUIRE(many[1].size() == 3);
+  REQUIRE(one[1].size() == 1);
+  CHECK(many[0][0] == one[0][0]);
+  CHECK(many[1][0] == one[1][0]);
+  CHECK(together[1][0] != alone[1][0]);
 }
 
 TEST_CASE("plots: a run's pictures, beside the baseline that lies next to it") {
@@ -94,7 +116,7 @@ TEST_CASE("plots: a run's pictures, beside the baseline that lies next to it") {
   CHECK(learning.curves[0].y.size() == 30);
   CHECK(learning.curves[4].y.size() == 3);
 
-  EvaluationSummary evaluation{"mse", 10, {{0, 4.0, 0.5}, {1, 2.0, 0.25}}};
+  EvaluationSummary evaluation{{}, "8", "mse", {{0, 4.0, 0.5}, {1, 2.0, 0.25}}};
   const Figure steps = steps_figure({{"a", evaluation}, {"b", evaluation, true}}, {{1, 3.0}});
   REQUIRE(steps.curves.size() == 5);
   CHECK(steps.log_y);

@@ -68,7 +68,7 @@ TEST_CASE("reproduce: nine presets over seeds, a page and figures; what is there
   CHECK(trained == 18);
   for (const auto& preset : summary.presets) {
     REQUIRE(preset.evaluations.size() == 2);
-    CHECK(preset.evaluations[0].tasks == 1000);
+    CHECK(preset.evaluations[0].protocol.tasks == 1000);
     CHECK(preset.evaluations[0].steps.size() == 3);
   }
   const std::string page = bytes_of(options.out + "/results.md");

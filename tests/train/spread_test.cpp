@@ -7,8 +7,8 @@
 using namespace maml;
 
 TEST_CASE("spread: mean and sample deviation of the steps that all runs have") {
-  const EvaluationSummary a{"mse", 5, {{0, 1.0, 0.1}, {1, 2.0, 0.1}, {2, 9.0, 0.1}}};
-  const EvaluationSummary b{"mse", 5, {{0, 3.0, 0.1}, {1, 2.0, 0.1}}};
+  const EvaluationSummary a{{}, "8", "mse", {{0, 1.0, 0.1}, {1, 2.0, 0.1}, {2, 9.0, 0.1}}};
+  const EvaluationSummary b{{}, "8", "mse", {{0, 3.0, 0.1}, {1, 2.0, 0.1}}};
   const auto both = spread_of({a, b});
   REQUIRE(both.size() == 2);
   CHECK(both[0].mean == 2);

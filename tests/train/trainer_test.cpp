@@ -75,7 +75,7 @@ TEST_CASE("trainer: a run leaves its folder complete, and reports") {
   CHECK(read_csv(folder.timing()).column("seconds").size() == 9);
   CHECK(bytes_of(folder.config()) == to_toml(options));
   CHECK(bytes_of(folder.record()).find("iteration 0: ") == 0);
-  CHECK(parse_evaluation(bytes_of(folder.evaluation()), "eval.json").steps[3].mean ==
+  CHECK(parse_evaluations(bytes_of(folder.evaluation()), "eval.json").at(0).steps[3].mean ==
         summary.evaluation->steps[3].mean);
 
   const LoadedRun best = load_run(folder.path());
