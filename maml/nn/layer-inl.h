@@ -35,7 +35,7 @@ template <class Pass> struct Frame {
   int step;
   bool evaluating;
   Statistics statistics;
-  Ref x, y, cache, dy, dx;
+  Ref x, y, cache, dy, dx, x2, dx2;
   std::array<Ref, max_parameter_slices> parameter, d_parameter;
   const Scalar* state;
   Scalar* state_delta;
@@ -85,6 +85,8 @@ private:
       frame.cache = call.cache.task(task);
       frame.dy = call.dy.task(task);
       frame.dx = call.dx.task(task);
+      frame.x2 = call.x2.task(task);
+      frame.dx2 = call.dx2.task(task);
       auto parameter = call.parameters.task(task);
       auto d_parameter = call.d_parameters.task(task);
       for (std::size_t i = 0; i < specs.size(); ++i) {

@@ -45,6 +45,13 @@ std::size_t LayerText::size(std::size_t i, const std::string& what) const {
   return whole_number(kind_, what, arguments_[i]);
 }
 
+const std::string& LayerText::name(std::size_t i, const std::string& what) const {
+  require(i < arguments_.size(), kind_, "the ", what, " is missing in \"", whole_, "\" (write for example \"", kind_,
+          " shortcut\")");
+  used_arguments_ = std::max(used_arguments_, i + 1);
+  return arguments_[i];
+}
+
 std::size_t LayerText::size(const std::string& key, std::size_t otherwise) const {
   used_keys_.insert(key);
   const auto found = keys_.find(key);

@@ -18,6 +18,8 @@ public:
   const std::string& whole() const { return whole_; }
   /// The i-th argument without a key, a whole number of at least 1; throws Error where it is missing or not one.
   std::size_t size(std::size_t i, const std::string& what) const;
+  /// The same for a name.
+  const std::string& name(std::size_t i, const std::string& what) const;
   std::size_t size(const std::string& key, std::size_t otherwise) const;
   double number(const std::string& key, double otherwise) const;
   bool flag(const std::string& key, bool otherwise) const;

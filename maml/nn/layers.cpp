@@ -15,6 +15,9 @@ LayerPtr make_avg_pool(const LayerText&, const Shape&);
 LayerPtr make_global_mean(const LayerText&, const Shape&);
 LayerPtr make_batch_norm(const LayerText&, const Shape&);
 LayerPtr make_layer_norm(const LayerText&, const Shape&);
+LayerPtr make_keep(const LayerText&, const Shape&);
+LayerPtr make_from(const LayerText&, const Shape&);
+LayerPtr make_add(const LayerText&, const Shape&);
 LayerPtr make_flatten(const LayerText&, const Shape&);
 LayerPtr make_relu(const LayerText&, const Shape&);
 LayerPtr make_leaky_relu(const LayerText&, const Shape&);
@@ -38,6 +41,9 @@ std::map<std::string, MakeLayer>& layer_list() {
       {"global_mean", make_global_mean},
       {"batch_norm", make_batch_norm},
       {"layer_norm", make_layer_norm},
+      {"keep", make_keep},
+      {"from", make_from},
+      {"add", make_add},
       {"flatten", make_flatten},
       {"relu", make_relu},
       {"leaky_relu", make_leaky_relu},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
@@ -13,6 +14,7 @@ struct Model::Impl {
   Shape input;
   std::vector<LayerPtr> layers;
   std::vector<std::string> names;
+  std::vector<Model::Sources> sources;
   std::vector<std::size_t> parameter_offsets;  // of each layer
   std::vector<Slice> slices, state_slices;
   std::vector<const ParameterSpec*> specs;  // one a slice
@@ -20,6 +22,30 @@ struct Model::Impl {
   std::unique_ptr<Loss> loss;
   std::size_t parameters = 0;
 };
+
+namespace {
+
+/// The layer that `from NAME` or `add NAME` names; notes what `keep NAME` keeps.
+struct NamedSource {
+  std::size_t layer;
+  bool is_only;  ///< read in place of the layer before
+};
+std::optional<NamedSource> named_source(const LayerText& text, std::size_t i,
+                                        std::map<std::string, std::size_t>& kept) {
+  if (text.kind() == "keep") {
+    kept[text.name(0, "name")] = i;
+    return {};
+  }
+  if (text.kind() != "from" && text.kind() != "add") return {};
+  const std::string& name = text.name(0, "name");
+  std::vector<std::string> names;
+  for (const auto& entry : kept) names.push_back(entry.first);
+  require(kept.count(name) > 0, text.kind(), "nothing is kept as '", name, "'", did_you_mean(name, names),
+          " (write \"keep ", name, "\" where it is made)");
+  return NamedSource{kept.at(name), text.kind() == "from"};
+}
+
+}  // namespace
 
 Model::Model(const ModelOptions& options) : impl_(std::make_unique<Impl>()) {
   Impl& self = *impl_;
@@ -35,9 +61,24 @@ Model::Model(const ModelOptions& options) : impl_(std::make_unique<Impl>()) {
 
   std::map<std::string, int> counts;
   Shape shape = self.input;
+  std::map<std::string, std::size_t> kept;
   for (const auto& text : options.layers) {
+    const std::size_t i = self.layers.size();
+    Sources sources{static_cast<int>(i) - 1};
+    const auto source = named_source(LayerText(text), i, kept);
+    if (source && source->is_only) {
+      sources.first = static_cast<int>(source->layer);
+      shape = self.layers[source->layer]->info().output;
+    }
     auto layer = make_layer(text, shape);
     const auto& info = layer->info();
+    if (source && !source->is_only) {
+      sources.second = static_cast<int>(source->layer);
+      const Shape& other = self.layers[source->layer]->info().output;
+      require(other == shape, "add", "cannot add ", to_string(other), " to ", to_string(shape), " in \"", text,
+              "\" (bring them to the same shape)");
+    }
+    self.sources.push_back(sources);
     const std::string name = info.prefix + std::to_string(++counts[info.prefix]);
     self.parameter_offsets.push_back(self.parameters);
     for (const auto& spec : info.parameters) {
@@ -91,6 +132,14 @@ const Layer& Model::layer(std::size_t i) const {
 }
 const std::string& Model::layer_name(std::size_t i) const {
   return impl_->names[i];
+}
+Model::Sources Model::sources(std::size_t i) const {
+  return impl_->sources[i];
+}
+bool Model::may_split(std::size_t i) const {
+  const int least = static_cast<int>(i) - 1;
+  return std::all_of(impl_->sources.begin() + static_cast<std::ptrdiff_t>(i), impl_->sources.end(),
+                     [&](const Sources& s) { return s.first >= least && (s.second == -2 || s.second >= least); });
 }
 const Loss& Model::loss() const {
   return *impl_->loss;
@@ -155,6 +204,7 @@ std::string shape_text(const std::vector<std::size_t>& shape) {
 
 template <class T> std::vector<T> Model::from_border(const std::vector<BorderTensor>& tensors) const {
   std::vector<std::string> names;
+  std::vector<Model::Sources> sources;
   for (const auto& slice : slices()) names.push_back(slice.name);
   for (const auto& tensor : tensors)
     require(std::find(names.begin(), names.end(), tensor.name) != names.end(), tensor.name,
@@ -206,6 +256,7 @@ std::vector<unsigned char> matching_slices(const std::string& owner, const std::
     }
     if (matched) continue;
     std::vector<std::string> names;
+  std::vector<Model::Sources> sources;
     for (const auto& slice : slices) names.push_back(slice.name);
     fail(owner, "the pattern '", pattern, "' matches no parameter (there are ", join(names), ")");
   }

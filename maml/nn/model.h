@@ -46,6 +46,13 @@ public:
   const Layer& layer(std::size_t i) const;
   /// The layer's name: its kind, numbered by kind (`linear2`).
   const std::string& layer_name(std::size_t i) const;
+  /// What layer i reads: the outputs of these layers, -1 standing for the model's input, -2 for nothing.
+  struct Sources {
+    int first, second = -2;
+  };
+  Sources sources(std::size_t i) const;
+  /// Whether layers from i on read nothing but the output of layer i - 1.
+  bool may_split(std::size_t i) const;
   const Loss& loss() const;
   /// Whether query batches must begin with the support rows (statistics `support`). Throws Error where the mode asks
   /// for running statistics that a layer does not keep.

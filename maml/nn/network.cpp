@@ -23,6 +23,16 @@ template <class T> Strided<Tangent<T>> without_tangent(Strided<Tangent<T>> array
   return array;
 }
 
+template <class T> void add(const Strided<Value<T>>& to, const Strided<Value<T>>& more, std::size_t tasks, std::size_t n) {
+  for (std::size_t task = 0; task < tasks; ++task)
+    for (std::size_t i = 0; i < n; ++i) to.task(task).value[i] += more.task(task).value[i];
+}
+template <class T>
+void add(const Strided<Tangent<T>>& to, const Strided<Tangent<T>>& more, std::size_t tasks, std::size_t n) {
+  for (std::size_t task = 0; task < tasks; ++task)
+    for (std::size_t i = 0; i < n; ++i) to.task(task).tangent[i] += more.task(task).tangent[i];
+}
+
 template <class T> bool has_tangent(const Strided<Value<T>>&) {
   return false;
 }
@@ -39,7 +49,14 @@ template <class P> constexpr bool is_tangent = requires(typename P::Ref ref) {
 Network::Network(const Model& model, std::size_t first, std::size_t last) : model_(model) {
   assert(first <= last && last <= model.layer_count());
   std::size_t parameters = 0, slices = 0, state = 0;
-  int input = -1;
+  std::vector<int> entry_of(last + 1, -1);  // of each layer's output, from the model's input on
+  std::vector<int> read(last + 1, 0);       // how often, views not counted but what they show
+  const auto source = [&](int layer) { return layer < static_cast<int>(first) ? 0 : static_cast<std::size_t>(layer) + 1; };
+  for (std::size_t i = first; i < last; ++i) {
+    const auto sources = model.sources(i);
+    ++read[source(sources.first)];
+    if (sources.second != -2) ++read[source(sources.second)];
+  }
   outputs_ = first < last ? model.layer(first).info().input.size() : model.input().size();
   for (std::size_t i = 0; i < last; ++i) {
     const auto& info = model.layer(i).info();
@@ -47,16 +64,22 @@ Network::Network(const Model& model, std::size_t first, std::size_t last) : mode
       if (i == first) parameters_ = parameters;  // where this part begins, for now
       if (!info.is_view) {
         // A layer without parameters may go into the pass of the one before.
-        auto both = !entries_.empty() && info.parameters.empty() && info.state.empty()
-                        ? entries_.back().layer->joined(model.layer(i))
-                        : nullptr;
+        const auto sources = model.sources(i);
+        const int input = entry_of[source(sources.first)];
+        const bool is_alone = input >= 0 && input + 1 == static_cast<int>(entries_.size()) &&
+                              read[source(sources.first)] == 1 && sources.first == static_cast<int>(i) - 1 &&
+                              !model.layer(i - 1).info().is_view && info.parameters.empty() && info.state.empty();
+        auto both = is_alone ? entries_.back().layer->joined(model.layer(i)) : nullptr;
         if (both) {
           entries_.back().layer = both.get();
           joined_.push_back(std::move(both));
         } else {
-          entries_.push_back({&model.layer(i), input, parameters - parameters_, slices, state});
+          const int second = sources.second == -2 ? -2 : entry_of[source(sources.second)];
+          entries_.push_back({&model.layer(i), input, second, parameters - parameters_, slices, state});
         }
-        input = static_cast<int>(entries_.size()) - 1;
+        entry_of[i + 1] = static_cast<int>(entries_.size()) - 1;
+      } else {
+        entry_of[i + 1] = entry_of[source(model.sources(i).first)];
       }
       outputs_ = info.output.size();
     }
@@ -65,11 +88,17 @@ Network::Network(const Model& model, std::size_t first, std::size_t last) : mode
     if (i >= first) slices += info.parameters.size();
   }
   parameters_ = parameters - (first < last ? parameters_ : parameters);
+  readers_.assign(entries_.size() + 1, 0);
+  const auto reads = [&](int entry) { ++readers_[entry < 0 ? entries_.size() : static_cast<std::size_t>(entry)]; };
+  for (const Entry& entry : entries_) {
+    reads(entry.input);
+    if (entry.second != -2) reads(entry.second);
+  }
 }
 
 Network::Layout Network::layout(std::size_t rows, Tape tape) const {
   Layout layout;
-  std::size_t end = 0;
+  std::size_t end = 0, extra = 0;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const auto& layer = *entries_[i].layer;
     const std::size_t outputs = round_up(rows * layer.info().output.size());
@@ -78,11 +107,15 @@ Network::Layout Network::layout(std::size_t rows, Tape tape) const {
     end = layout.cache[i] + round_up(layer.cache_size(rows));
     // The last outputs are the loss's to read and stay.
     const bool overwrites = tape == Tape::spent && i + 1 < entries_.size() && !layer.info().reads_output &&
+                            readers_[i] == 1 && entries_[i + 1].input == static_cast<int>(i) &&
                             entries_[i + 1].layer->info().works_in_place;
+    if (readers_[i] > 1) extra = std::max(extra, outputs);
     layout.dy[i] = overwrites ? layout.y[i] : end;
     if (!overwrites) end += outputs;
   }
-  layout.total = end;
+  if (readers_.back() > 1) extra = std::max(extra, round_up(rows * entries_[0].layer->info().input.size()));
+  layout.extra = end;
+  layout.total = end + extra;
   return layout;
 }
 
@@ -91,7 +124,10 @@ NetworkPass<P>::NetworkPass(const Network& network, const NetworkCall<P>& call)
     : network_(network), call_(call), places_(network.layout(call.rows, call.keeping)) {
   for (std::size_t i = 0; i < network_.entries_.size(); ++i) {
     const auto& entry = network_.entries_[i];
-    const bool input_is_live = entry.input < 0 ? has_tangent(call_.x) : live_[static_cast<std::size_t>(entry.input)];
+    const auto is_live = [&](int source) {
+      return source == -1 ? has_tangent(call_.x) : source >= 0 && live_[static_cast<std::size_t>(source)];
+    };
+    const bool input_is_live = is_live(entry.input) || is_live(entry.second);
     const bool has_parameters = !entry.layer->info().parameters.empty();
     live_[i] = is_tangent<P> && (input_is_live || (has_parameters && active_bits(entry) != 0));
   }
@@ -103,6 +139,14 @@ template <class P> std::uint32_t NetworkPass<P>::active_bits(const Network::Entr
   for (std::size_t i = 0; i < entry.layer->info().parameters.size(); ++i)
     if (call_.active[entry.first_slice + i]) bits |= 1u << i;
   return bits;
+}
+
+template <class P> Strided<P> NetworkPass<P>::output_of(int entry) const {
+  if (entry == -2) return {};
+  if (entry == -1) return call_.x;
+  const auto i = static_cast<std::size_t>(entry);
+  const auto y = at(call_.tape, places_.y[i]);
+  return live_[i] ? y : without_tangent(y);
 }
 
 template <class P> LayerCall<P> NetworkPass<P>::layer_call(std::size_t i) const {
@@ -117,12 +161,8 @@ template <class P> LayerCall<P> NetworkPass<P>::layer_call(std::size_t i) const 
   layer.parameters = at(call_.theta, entry.parameter_offset);
   layer.active = active_bits(entry);
   layer.state = call_.state ? call_.state + entry.state_offset : nullptr;
-  layer.x = call_.x;
-  if (entry.input >= 0) {
-    const auto from = static_cast<std::size_t>(entry.input);
-    layer.x = at(call_.tape, places_.y[from]);
-    if (!live_[from]) layer.x = without_tangent(layer.x);
-  }
+  layer.x = output_of(entry.input);
+  layer.x2 = output_of(entry.second);
   layer.y = at(call_.tape, places_.y[i]);
   layer.cache = at(call_.tape, places_.cache[i]);
   return layer;
@@ -140,6 +180,14 @@ template <class P> void NetworkPass<P>::forward(Scalar* state_delta, std::ptrdif
 }
 
 template <class P> void NetworkPass<P>::backward(Strided<P> dx, Strided<P> d_theta) const {
+  // Where the gradient by an output goes: the first of its readers to run back writes it, the others add to it.
+  std::array<bool, Network::max_layers + 1> written{};
+  const auto extra = at(call_.tape, places_.extra);
+  const auto gradient_of = [&](int entry) {
+    if (entry == -2) return Strided<P>{};
+    return entry == -1 ? dx : at(call_.tape, places_.dy[static_cast<std::size_t>(entry)]);
+  };
+  const auto place_of = [&](int entry) { return static_cast<std::size_t>(entry + 1); };
   for (std::size_t i = network_.entries_.size(); i-- > 0;) {
     const auto& entry = network_.entries_[i];
     auto layer = layer_call(i);
@@ -148,17 +196,24 @@ template <class P> void NetworkPass<P>::backward(Strided<P> dx, Strided<P> d_the
       layer.cache = without_tangent(layer.cache);
     }
     layer.dy = at(call_.tape, places_.dy[i]);
-    layer.dx = entry.input < 0 ? dx : at(call_.tape, places_.dy[static_cast<std::size_t>(entry.input)]);
     layer.d_parameters = at(d_theta, entry.parameter_offset);
+    const std::size_t size = call_.rows * entry.layer->info().input.size();
+    // One input's gradient at a time may have to be added.
+    const bool adds = written[place_of(entry.input)], adds_second = entry.second != -2 && written[place_of(entry.second)];
+    layer.dx = adds && gradient_of(entry.input).base ? extra : gradient_of(entry.input);
+    layer.dx2 = adds_second && gradient_of(entry.second).base ? extra : gradient_of(entry.second);
+    if (adds && adds_second) layer.dx2 = {};  // (both are the same: dy)
     entry.layer->backward(layer);
+    if (adds && layer.dx.base) add(gradient_of(entry.input), extra, call_.tasks, size);
+    if (adds_second && gradient_of(entry.second).base) add(gradient_of(entry.second), extra, call_.tasks, size);
+    written[place_of(entry.input)] = true;
+    if (entry.second != -2) written[place_of(entry.second)] = true;
   }
 }
 
 template <class P> Strided<P> NetworkPass<P>::output() const {
   if (network_.entries_.empty()) return call_.x;
-  const std::size_t last = network_.entries_.size() - 1;
-  const auto output = at(call_.tape, places_.y[last]);
-  return live_[last] ? output : without_tangent(output);
+  return output_of(static_cast<int>(network_.entries_.size()) - 1);
 }
 
 template <class P> Strided<P> NetworkPass<P>::d_output() const {

@@ -29,11 +29,12 @@ private:
   template <class P> friend class NetworkPass;
   struct Layout {
     std::array<std::size_t, max_layers> y, cache, dy;
+    std::size_t extra;  ///< for a gradient that is added to another
     std::size_t total;
   };
   struct Entry {
     const Layer* layer;
-    int input;  ///< the entry whose output it reads, -1: the batch
+    int input, second;  ///< the entries whose outputs it reads, -1: the batch, -2: nothing
     std::size_t parameter_offset, first_slice, state_offset;
   };
   Layout layout(std::size_t rows, Tape) const;
@@ -41,6 +42,7 @@ private:
   const Model& model_;
   std::vector<Entry> entries_;    ///< views left out
   std::vector<LayerPtr> joined_;  ///< layers that are several of the model's
+  std::vector<int> readers_;      ///< of each entry's output; at the end those of the batch
   std::size_t parameters_ = 0, outputs_ = 0;
 };
 
@@ -73,6 +75,7 @@ public:
 private:
   std::uint32_t active_bits(const Network::Entry&) const;
   LayerCall<P> layer_call(std::size_t entry) const;
+  Strided<P> output_of(int entry) const;
 
   const Network& network_;
   const NetworkCall<P> call_;

@@ -14,8 +14,10 @@ Products products(const Model& model, std::size_t first, std::size_t last, const
                   bool input_gradient) {
   Products sum;
   std::size_t slice = 0;
-  bool live = false;     // whether what comes in has a tangent
-  bool is_first = true;  // whether the inputs are the stretch's own
+  // Of each layer's output: whether it has a tangent, and whether it is the stretch's own input.
+  std::vector<char> live(last + 1, 0), is_input(last + 1, 0);
+  const auto at = [&](int source) { return static_cast<std::size_t>(source < static_cast<int>(first) ? -1 : source) + 1; };
+  is_input[0] = 1;
   for (std::size_t i = 0; i < last; ++i) {
     const auto& info = model.layer(i).info();
     const std::size_t slices = info.parameters.size();
@@ -25,15 +27,18 @@ Products products(const Model& model, std::size_t first, std::size_t last, const
     slice += slices;
     if (i < first) continue;
     const double one = info.products_per_row;
+    const auto sources = model.sources(i);
+    const std::size_t from = at(sources.first);
+    const bool comes_live = live[from] || (sources.second != -2 && live[at(sources.second)]);
+    live[i + 1] = comes_live || adapted;
+    is_input[i + 1] = info.is_view && is_input[from];
     if (info.is_view) continue;
-    const bool has_dx = input_gradient || !is_first;
-    is_first = false;
+    const bool has_dx = input_gradient || !is_input[from];
     sum.forward += one;
     sum.backward += one * (1 + has_dx);
-    sum.hvp += one * (live + weight_adapted);           // outputs
-    sum.hvp += one * (1 + live);                        // the weights' gradient
+    sum.hvp += one * (comes_live + weight_adapted);           // outputs
+    sum.hvp += one * (1 + comes_live);                        // the weights' gradient
     if (has_dx) sum.hvp += one * (1 + weight_adapted);  // the inputs' gradient
-    live = live || adapted;
   }
   return sum;
 }

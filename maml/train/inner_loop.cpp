@@ -38,7 +38,8 @@ RateSharing sharing(const InnerOptions& inner) {
 /// or statistics depend on the inner step.
 std::size_t frozen_layers(const Model& model, const RateLayout& layout) {
   if (layout.frozen_front() == 0 || model.state_size() > 0) return 0;
-  const std::size_t layers = model.layer_at(layout.frozen_front());
+  std::size_t layers = model.layer_at(layout.frozen_front());
+  while (!model.may_split(layers)) --layers;
   std::size_t parameters = 0;
   for (std::size_t i = 0; i < layers; ++i) {
     if (model.layer(i).info().depends_on_step) return 0;
