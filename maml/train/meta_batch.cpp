@@ -30,30 +30,23 @@ public:
         items_((options.tasks + group_ - 1) / group_), workers_(options.threads), parameters_(model.parameters()),
         rates_(loop_.learns_rates() ? loop_.layout().size() : 0),
         weights_(options.inner.step_weights.begin(), options.inner.step_weights.end()),
-        sum_(options.tasks, row_width(), workers_.count(), group_) {
-    const EpisodeOptions episode =
-        episode_options(model, {}, options.inner, {options.ways, options.shots, options.query_shots});
-    const EpisodeShape shape = episode_shape(model, domain, episode);
-
-    AdaptationOptions adaptation;
-    adaptation.steps = steps_;
-    adaptation.tasks = group_;
-    adaptation.support_rows = shape.support_rows;
-    adaptation.query_rows = shape.query_rows;
-    adaptation.second_order = row_.traits.second_order || loop_.learns_rates() || !weights_.empty();
+        sum_(options.tasks, row_width(), workers_.count(), group_), domain_(domain),
+        episode_(episode_options(model, {}, options.inner, {options.ways, options.shots, options.query_shots})),
+        shape_(episode_shape(model, domain, episode_)) {
+    adaptation_.steps = steps_;
+    adaptation_.tasks = group_;
+    adaptation_.support_rows = shape_.support_rows;
+    adaptation_.query_rows = shape_.query_rows;
+    adaptation_.second_order = row_.traits.second_order || loop_.learns_rates() || !weights_.empty();
     const std::size_t workers = static_cast<std::size_t>(workers_.count());
     const std::size_t own = sum_.bytes() + workers * group_ * (2 * parameters_ + rates_) * sizeof(T) + result_bytes();
     if (own >= options.budget)
       throw BudgetError("[memory] the gradients of a meta-batch take " + std::to_string(own) +
                         " bytes, more than the budget of " + std::to_string(options.budget) +
                         " (raise train.memory_mib, or use fewer threads or a smaller train.group)");
-    adaptation.budget = (options.budget - own) / workers;
-    bytes_ = own;
-    for (std::size_t i = 0; i < workers; ++i) {
-      hands_.push_back({domain.group<T>(group_, episode), loop_.adaptation(adaptation, shape.fixed_support),
-                        MetaGradient<T>(group_, parameters_, rates_)});
-      bytes_ += hands_.back().adaptation->memory().bytes;
-    }
+    adaptation_.budget = (options.budget - own) / workers;
+    own_ = own;
+    take_hands();
     result_.gradient.resize(parameters_);
     result_.d_rates.resize(rates_);
     result_.state_delta.resize(state_.size());
@@ -63,6 +56,7 @@ public:
   }
 
   MetaBatchResult<T>& gradient(const T* theta, const T* rates, const T* state, std::uint32_t iteration) {
+    take_hands();
     place(rates, state);
     sum_.reset();
     workers_.each(items_, [&](int worker, std::size_t item) {
@@ -91,6 +85,7 @@ public:
   }
 
   std::optional<std::size_t> non_finite_task(const T* theta, const T* rates, const T* state, std::uint32_t iteration) {
+    take_hands();
     place(rates, state);
     Hand& hand = hands_[0];
     for (std::size_t item = 0; item < items_; ++item) {
@@ -106,7 +101,12 @@ public:
 
   const InnerLoop<T>& loop() const { return loop_; }
   int workers() const { return workers_.count(); }
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const {
+    std::size_t sum = own_;
+    for (const auto& hand : hands_) sum += hand.adaptation->memory().bytes;
+    return sum;
+  }
+  void release() { hands_.clear(); }
 
 private:
   /// What one worker holds.
@@ -115,6 +115,12 @@ private:
     std::unique_ptr<Adaptation<T>> adaptation;
     MetaGradient<T> out;
   };
+
+  void take_hands() {
+    while (hands_.size() < static_cast<std::size_t>(workers_.count()))
+      hands_.push_back({domain_.group<T>(group_, episode_), loop_.adaptation(adaptation_, shape_.fixed_support),
+                        MetaGradient<T>(group_, parameters_, rates_)});
+  }
 
   std::size_t row_width() const { return parameters_ + rates_ + state_.size(); }
   std::size_t result_bytes() const { return (row_width() + 3 * options_.tasks) * sizeof(T); }
@@ -152,10 +158,14 @@ private:
   const std::size_t parameters_, rates_;
   const std::vector<T> weights_;
   TreeSum<T> sum_;
+  const Domain& domain_;
+  const EpisodeOptions episode_;
+  const EpisodeShape shape_;
+  AdaptationOptions adaptation_;
   std::vector<Hand> hands_;
   std::vector<T> before_, after_;
   MetaBatchResult<T> result_;
-  std::size_t bytes_ = 0;
+  std::size_t own_ = 0;  // bytes beside the hands'
 };
 
 template <class T> MetaBatch<T>::MetaBatch(const Model& model, const Domain& domain, const MetaBatchOptions& options) {
@@ -201,6 +211,9 @@ template <class T> int MetaBatch<T>::workers() const {
 }
 template <class T> std::size_t MetaBatch<T>::bytes() const {
   return impl_->bytes();
+}
+template <class T> void MetaBatch<T>::release() {
+  impl_->release();
 }
 
 template class MetaBatch<float>;

@@ -37,7 +37,8 @@ template <class T> struct MetaBatchResult {
 
 /// Outer gradients: the tasks of an iteration are drawn from (seed, iteration, task), spread over worker threads,
 /// adapted and differentiated, and their gradients summed by a binary tree over the task index. So results depend
-/// neither on threads, nor on groups, nor on the budget. Allocates nothing after the first gradient.
+/// neither on threads, nor on groups, nor on the budget. Allocates nothing after the first gradient
+/// (but see release).
 ///
 ///     MetaBatch<float> batch(model, domain, {.inner = {.steps = 1, .alpha = 0.01}});
 ///     OuterOptimiser<float> outer({.rate = 1e-3}, model.parameters());
@@ -66,6 +67,8 @@ public:
   int workers() const;
   /// Bytes held by all workers together.
   std::size_t bytes() const;
+  /// Gives back what the workers hold, until the next gradient.
+  void release();
 
 private:
   class Impl;

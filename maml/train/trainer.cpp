@@ -55,13 +55,10 @@ OptimiserState state_of(const OuterOptimiser<float>& optimiser) {
   return state;
 }
 
-/// The budget, divided: what evaluations may hold, and what is left for meta-batches beside the outer optimiser.
-std::size_t evaluation_budget(const Options& options) {
-  return (options.train.memory_mib << 20) / 4;
-}
-std::size_t batch_budget(const Options& options, const Weights& weights) {
-  const std::size_t rest = (options.train.memory_mib << 20) - evaluation_budget(options);
-  return rest - std::min(rest, OuterOptimiser<float>::bytes(weights.parameters.size() + weights.rates.size()));
+/// What meta-batches and evaluations may hold, by turns, beside the outer optimiser.
+std::size_t working_budget(const Options& options, const Weights& weights) {
+  const std::size_t all = options.train.memory_mib << 20;
+  return all - std::min(all, OuterOptimiser<float>::bytes(weights.parameters.size() + weights.rates.size()));
 }
 
 /// One call of `train`.
@@ -70,7 +67,7 @@ public:
   Run(const Options& options, const RunFolder& folder, const Callbacks& callbacks)
       : experiment_(options), options_(experiment_.options), folder_(folder), callbacks_(callbacks), now_(start()),
         batch_(*experiment_.model, *experiment_.domain,
-               meta_batch_options(experiment_, experiment_.threads(), batch_budget(options_, now_.weights))),
+               meta_batch_options(experiment_, experiment_.threads(), working_budget(options_, now_.weights))),
         outer_(options_.outer, now_.weights.parameters.size()),
         rates_outer_(options_.outer, batch_.learns_rates() ? now_.weights.rates.size() : 0),
         metrics_(CsvLog::resume(folder.metrics(), metric_columns, now_.iteration)),
@@ -177,8 +174,10 @@ private:
          saved_at_, " is kept)");
   }
 
-  EvaluationOptions evaluation_options() const {
-    return {.threads = experiment_.threads(), .budget = evaluation_budget(options_)};
+  EvaluationSummary evaluated(const Weights& weights, const Protocol& how) {
+    batch_.release();
+    return evaluate(experiment_, weights, how,
+                    {.threads = experiment_.threads(), .budget = working_budget(options_, weights)});
   }
 
   std::optional<EvaluatedStep> validate() {
@@ -186,7 +185,7 @@ private:
     validation.tasks = options_.train.validation_tasks;
     validation.steps = options_.inner.steps;
     validation.split = "validation";
-    const auto summary = evaluate(experiment_, now_.weights, validation, evaluation_options());
+    const auto summary = evaluated(now_.weights, validation);
     const EvaluatedStep last = summary.steps.back();
     validation_ = last.mean;
     const bool lower = lower_is_better(summary.metric);
@@ -270,7 +269,7 @@ private:
     summary.weights = now_.weights;
     if (!stopped) {
       if (now_.best) summary.weights = read_checkpoint(folder_.best(), *experiment_.model, options_, true).weights;
-      summary.evaluation = evaluate(experiment_, summary.weights, protocol("own", options_), evaluation_options());
+      summary.evaluation = evaluated(summary.weights, protocol("own", options_));
       write_atomically(folder_.evaluation(), to_json(std::vector{*summary.evaluation}), "eval");
     }
     summary.seconds = seconds_since(start_);
@@ -298,7 +297,7 @@ private:
 
 void require_trainable(const Options& options) {
   const Experiment experiment(options);
-  const std::size_t budget = batch_budget(experiment.options, experiment.initial());
+  const std::size_t budget = working_budget(experiment.options, experiment.initial());
   MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment, experiment.threads(), budget));
 }
 
