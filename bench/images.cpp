@@ -9,51 +9,20 @@
 #include "maml/kernels/peak.h"
 #include "maml/nn/work.h"
 #include "tests/support/bed.h"
+#include "tests/support/production_models.h"
 
 using namespace maml;
 using namespace maml::test;
 
-namespace {
-
-ModelOptions omniglot(const char* head) {
-  ModelOptions model{{28, 28, 1}, {}, "cross_entropy", "sum/shots"};
-  for (int i = 0; i < 4; ++i)
-    for (const char* layer : {"conv2d 64 stride=2", "batch_norm gamma=false", "relu"}) model.layers.emplace_back(layer);
-  model.layers.emplace_back("global_mean");
-  model.layers.emplace_back(head);
-  return model;
-}
-ModelOptions mini_imagenet() {
-  ModelOptions model{{84, 84, 3}, {}, "cross_entropy", "sum/shots"};
-  for (int i = 0; i < 4; ++i)
-    for (const char* layer : {"conv2d 32", "batch_norm gamma=false", "relu", "max_pool 2"})
-      model.layers.emplace_back(layer);
-  model.layers.emplace_back("flatten");
-  model.layers.emplace_back("linear 5");
-  return model;
-}
-
-struct Case {
-  const char* name;
-  ModelOptions model;
-  std::size_t support, query;
-  int steps;
-};
-
-}  // namespace
-
 int main(int argc, char** argv) {
   const std::string only = argc > 1 ? argv[1] : "", isas = argc > 2 ? argv[2] : "";
-  const Case cases[] = {{"omniglot-5way-1shot", omniglot("linear 5"), 5, 5, 1},
-                        {"omniglot-20way-1shot", omniglot("linear 20"), 20, 20, 5},
-                        {"mini-imagenet-5way-1shot", mini_imagenet(), 5, 75, 5}};
   for (const Isa isa : {Isa::avx2, Isa::avx512}) {
     if (!isa_supported(isa) || (!isas.empty() && isas != isa_name(isa))) continue;
     use_isa(isa);
     double peak = measure_peak_gflops(1, false, isa) * 1e9;
-    for (const Case& c : cases) {
+    for (const ProductionModel& c : production_models()) {
       if (std::string(c.name).find(only) == std::string::npos) continue;
-      Bed<float> bed(c.model, 1, c.support, c.query);
+      Bed<float> bed(c.model, 1, c.support_rows, c.query_rows);
       const auto layout = bed.layout({"*", "!norm*"});
       const auto objective = make_objective<float>(bed.model, Mode{});
       Adaptation<float> adaptation({objective.get(), objective.get(), bed.rule.get(), &layout, nullptr},
@@ -62,7 +31,7 @@ int main(int argc, char** argv) {
       adaptation.set_rates(&alpha);
       MetaGradient<float> out(1, bed.model.parameters(), 0);
       double best = 1e9;
-      for (int repeat = 0; repeat < (c.support > 5 || c.query > 5 ? 6 : 60); ++repeat) {
+      for (int repeat = 0; repeat < (c.support_rows + c.query_rows > 10 ? 6 : 60); ++repeat) {
         const auto start = std::chrono::steady_clock::now();
         algorithm("maml")(adaptation, bed.task, {bed.theta.data(), {}}, out);
         best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
@@ -70,8 +39,8 @@ int main(int argc, char** argv) {
       peak = std::max(peak, measure_peak_gflops(1, false, isa) * 1e9);
       WorkOptions work;
       work.inner_steps = c.steps;
-      work.support_rows = c.support;
-      work.query_rows = c.query;
+      work.support_rows = c.support_rows;
+      work.query_rows = c.query_rows;
       work.mask = layout.mask();
       const double flops = meta_gradient_flops(bed.model, work);
       std::printf("%-7s %-26s %9.2f ms a task %9.2f MFLOP  %4.1f %% of peak (%.1f), %zu MiB\n", isa_name(isa), c.name,

@@ -8,6 +8,7 @@
 #include "maml/nn/check_model.h"
 #include "tests/support/bed.h"
 #include "tests/support/model_cases.h"
+#include "tests/support/production_models.h"
 
 using namespace maml;
 using namespace maml::test;
@@ -63,15 +64,17 @@ TEST_CASE("conformance: the cases cover every kind of layer and every loss") {
 
 namespace {
 
-template <class T> std::vector<T> meta_gradient_on(Isa isa, const ModelOptions& options) {
+template <class T>
+std::vector<T> meta_gradient_on(Isa isa, const ModelOptions& options, std::size_t tasks = 3,
+                                std::size_t support_rows = 6, std::size_t query_rows = 5, int steps = 3) {
   use_isa(isa);
-  Bed<T> bed(options, 3, 6, 5);
+  Bed<T> bed(options, tasks, support_rows, query_rows);
   const auto layout = bed.layout({"*"});
   const auto parts = AdaptationParts<T>{bed.objective.get(), bed.objective.get(), bed.rule.get(), &layout, nullptr};
-  Adaptation<T> adaptation(parts, bed.options(3));
+  Adaptation<T> adaptation(parts, bed.options(steps));
   const T alpha = T(0.01);
   adaptation.set_rates(&alpha);
-  MetaGradient<T> out(3, bed.model.parameters(), 0);
+  MetaGradient<T> out(tasks, bed.model.parameters(), 0);
   algorithm("maml")(adaptation, bed.task, {bed.theta.data(), {}}, out);
   return out.gradient;
 }
@@ -101,6 +104,30 @@ TEST_CASE("conformance: a float meta-gradient is at most 4 times as far from dou
       CHECK(error <= 4 * plain);
       CHECK(error > 0);
       CHECK(relative_error(meta_gradient_on<double>(isa, options), exact) < 1e-11);
+    }
+  }
+}
+
+TEST_CASE("conformance: float against double through the whole meta-gradient of every production network [slow]") {
+  const IsaGuard guard;
+  for (const auto& c : production_models()) {
+    const std::size_t query_rows = std::min<std::size_t>(c.query_rows, 20);
+    const int steps = std::min(c.steps, 2);
+    const auto run = [&]<class T>(T, Isa isa) {
+      return meta_gradient_on<T>(isa, c.model, 1, c.support_rows, query_rows, steps);
+    };
+    const auto exact = run(0.0, Isa::baseline);
+    const double plain = relative_error(run(0.0f, Isa::baseline), exact);
+    for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+      if (!isa_supported(isa)) {
+        MESSAGE("SKIPPED ", isa_name(isa), ": this CPU lacks it");
+        continue;
+      }
+      const double error = relative_error(run(0.0f, isa), exact);
+      MESSAGE(std::string(c.name), " on ", std::string(isa_name(isa)), ": ", error, ", plain ", plain);
+      CHECK(error <= 4 * plain);
+      CHECK(error > 0);
+      CHECK(relative_error(run(0.0, isa), exact) < 1e-9);
     }
   }
 }

@@ -4,8 +4,11 @@
 
 #include "maml/diff/check_task.h"
 #include "maml/nn/check_model.h"
+#include "tests/support/bed.h"
+#include "tests/support/model_cases.h"
 
 using namespace maml;
+using namespace maml::test;
 
 TEST_CASE("model: the border orders a flattened image's elements C, H, W, for linear and for norms") {
   // One image of 1 x 2 pixels and 2 channels: inside h, w, c = (0,0), (0,1), (1,0), (1,1); at the border c, h, w.
@@ -98,4 +101,29 @@ TEST_CASE("model: a label beyond the outputs is refused, not written through") {
   float loss = 0;
   CHECK_THROWS_WITH_AS(objective->evaluate({theta.data(), 0, 0}, batch, tape.data(), &loss, nullptr),
                        doctest::Contains("met class 3, but the model tells 3 apart"), Error);
+}
+
+TEST_CASE("model: a spent tape is smaller and gives the same gradients to the bit") {
+  for (const auto& entry : model_cases()) {
+    INFO(std::string(entry.name));
+    Bed<float> bed(entry.model, 2, 6, 5);
+    const Batch<float> batch = bed.task.query({bed.theta.data(), 0, 0});
+    const std::size_t kept = bed.objective->tape_size(batch.rows), spent = bed.objective->spent_tape_size(batch.rows);
+    CHECK(spent <= kept);
+    std::vector<float> results[2];
+    for (const bool spends : {false, true}) {
+      const std::size_t n = bed.theta.size();
+      std::vector<float> tape(batch.tasks * (spends ? spent : kept));
+      auto& result = results[spends];
+      result.resize(batch.tasks * (n + 2));
+      GradientOut<float> out;
+      out.losses = result.data();
+      out.metrics = result.data() + batch.tasks;
+      out.g = result.data() + 2 * batch.tasks;
+      out.g_stride = static_cast<std::ptrdiff_t>(n);
+      out.spends_tape = spends;
+      bed.objective->gradient({bed.theta.data(), 0, 0}, batch, tape.data(), out);
+    }
+    CHECK(results[0] == results[1]);
+  }
 }
