@@ -76,8 +76,10 @@ HWY_NOINLINE void gathered_tiles(const Gathered<T, Place>& panel, std::size_t ro
       Last b_last;
       if constexpr (kTail == Tail::whole) {
         b_last = hn::LoadU(last_d, b + whole * lanes<T>);
-      } else {
+      } else if constexpr (partial_loads) {
         b_last = hn::MaskedLoad(mask, last_d, b + whole * lanes<T>);
+      } else {
+        b_last = load_first(last_d, b + whole * lanes<T>, panel.last_lanes);
       }
       MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
         const T a_i = a_at(i);
@@ -147,10 +149,8 @@ void gathered_panel(const Gathered<T, Place>& panel, std::size_t m, std::size_t 
   }
 }
 
-/// All panels; false where this target cannot read a ragged one in place.
-template <class T, class Place> bool gathered(Gathered<T, Place> panel, std::size_t m, std::size_t n) {
-  if (m == 0 || n == 0) return true;
-  if (!partial_loads && n % lanes<T> != 0) return false;
+template <class T, class Place> void gathered(Gathered<T, Place> panel, std::size_t m, std::size_t n) {
+  if (m == 0) return;
   for (std::size_t column = 0; column < n;) {
     const std::size_t left = (n - column + lanes<T> - 1) / lanes<T>;
     const std::size_t vectors = left <= 3 ? left : m > 3 && left % 2 == 0 ? 2 : 3;
@@ -160,7 +160,7 @@ template <class T, class Place> bool gathered(Gathered<T, Place> panel, std::siz
       if constexpr (half_vectors) {
         if (panel.last_lanes <= lanes<T> / 2) return gathered_panel<T, Place, Tail::half>(panel, m, vectors);
       }
-      if constexpr (partial_loads && lanes < T >> 1) {
+      if constexpr (lanes < T >> 1) {
         if (panel.last_lanes < lanes<T>) return gathered_panel<T, Place, Tail::masked>(panel, m, vectors);
       }
       gathered_panel<T, Place, Tail::whole>(panel, m, vectors);
@@ -170,7 +170,6 @@ template <class T, class Place> bool gathered(Gathered<T, Place> panel, std::siz
     if (panel.bias != nullptr) panel.bias += width;
     column += columns;
   }
-  return true;
 }
 
 template <class T>
@@ -179,14 +178,14 @@ void rows_product_of(const RowsShape& s, const ProductPair<T>* pairs, std::size_
   const bool accumulate = into == Into::accumulate;
   const Gathered<T, RowPlace> panel{pairs, count,      s.rows, s.k, s.b_row, 0, 0, c, accumulate ? nullptr : bias,
                                     accumulate, lanes<T>};
-  if (!gathered(panel, s.m, s.n)) reference_rows_product(s, pairs, count, bias, into, c);
+  gathered(panel, s.m, s.n);
 }
 
 template <class T>
 void terms_product_of(const TermsShape& s, const ProductPair<T>* pairs, std::size_t count, Into into, T* c) {
   const Gathered<T, TermPlace> panel{pairs, count,   s.terms, s.k, 0, s.c_row, 0, c,
                                      nullptr, into == Into::accumulate, lanes<T>};
-  if (!gathered(panel, s.m, s.n)) reference_terms_product(s, pairs, count, into, c);
+  gathered(panel, s.m, s.n);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ constexpr std::size_t pairs = 3;
 std::vector<std::int32_t> scattered(std::size_t count, std::size_t width, std::size_t seed) {
   std::vector<std::int32_t> places(count);
   for (std::size_t i = 0; i < count; ++i)
-    places[i] = static_cast<std::int32_t>((i * 7 + seed) % count * (width + 2));
+    places[i] = static_cast<std::int32_t>((i * 11 + seed) % count * (width + 2));
   return places;
 }
 std::size_t extent(std::size_t count, std::size_t width) { return count == 0 ? 0 : (count - 1) * (width + 2) + width; }
