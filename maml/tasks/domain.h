@@ -23,6 +23,10 @@ struct Draw {
 template <class T> class TaskGroup : public Task<T> {
 public:
   virtual void draw(const Draw&) = 0;
+  /// To be called ahead of a `draw` that is to come: what lies on disk is on its way into memory meanwhile.
+  virtual void prefetch(const Draw&) {}
+  /// Memory taken on construction, 0 where a group does not say.
+  virtual std::size_t bytes() const { return 0; }
 };
 
 /// What a task consists of. For regression `shots` are support points; for classification, examples of a class.
@@ -44,6 +48,11 @@ public:
   virtual Shape input() const = 0;
   /// Values (or one class number) the loss compares a row with.
   virtual std::size_t targets() const = 0;
+  /// Classes that training tasks draw their ways from, 0 for regression.
+  virtual std::size_t classes() const { return 0; }
+  /// Throws Error if tasks for that purpose cannot be drawn so, of too few classes or images say. `draw` throws the
+  /// same.
+  virtual void check(Purpose, const EpisodeOptions&) const {}
   virtual std::unique_ptr<TaskGroup<float>> group_f32(std::size_t tasks, const EpisodeOptions&) const = 0;
   virtual std::unique_ptr<TaskGroup<double>> group_f64(std::size_t tasks, const EpisodeOptions&) const = 0;
 

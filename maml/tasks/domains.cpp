@@ -4,6 +4,7 @@
 
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
+#include "maml/tasks/images.h"
 #include "maml/tasks/point_navigation.h"
 #include "maml/tasks/sinusoid.h"
 
@@ -22,6 +23,10 @@ const std::array table = {
     Row{"point_navigation", false,
         [](const DomainOptions& o) {
           return make_point_navigation({o.policy, o.horizon, o.discount});
+        }},
+    Row{"images",
+        [](const DomainOptions& o) {
+          return make_images({o.file, o.rotations});
         }},
 };
 

@@ -48,7 +48,7 @@ public:
   }
 
 protected:
-  void fill(Rng& rng, T* x, T* y) override {
+  void fill(Rng& rng, Purpose, T* x, T* y) override {
     const Curve curve = draw_curve(rng);
     const std::size_t rows = this->rows(), inputs = oracle_ ? 3 : 1;
     for (std::size_t row = 0; row < rows; ++row) x[row * inputs] = static_cast<T>(draw_x(rng));

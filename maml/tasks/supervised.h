@@ -34,10 +34,10 @@ public:
 
   void draw(const Draw& draw) final {
     for (std::size_t i = 0; i < tasks_; ++i) {
-      Rng rng(draw.seed, draw.purpose, draw.iteration, draw.first + static_cast<std::uint32_t>(i));
+      Rng rng = stream(draw, i);
       T* x = x_.data() + i * rows_ * inputs_;
       T* y = y_.data() + i * rows_ * targets_;
-      fill(rng, x, y);
+      fill(rng, draw.purpose, x, y);
       if (batches_) copy_batches(rng, x, y, i * batch_rows_);
     }
   }
@@ -55,10 +55,19 @@ public:
     return whole;
   }
 
+  std::size_t bytes() const override {
+    return sizeof(T) * (x_.size() + y_.size() + batch_x_.size() + batch_y_.size()) + sizeof order_[0] * order_.size();
+  }
+
 protected:
   /// Draws one task: `ways * shots` support rows, then `ways * query_shots` query rows, all of x and all of y.
-  virtual void fill(Rng&, T* x, T* y) = 0;
+  virtual void fill(Rng&, Purpose, T* x, T* y) = 0;
 
+  /// What `fill` draws task i from.
+  static Rng stream(const Draw& draw, std::size_t i) {
+    return Rng(draw.seed, draw.purpose, draw.iteration, draw.first + static_cast<std::uint32_t>(i));
+  }
+  std::size_t tasks() const { return tasks_; }
   const EpisodeOptions& options() const { return options_; }
   std::size_t support_rows() const { return support_rows_; }
   /// Support and query rows of a task.
