@@ -30,6 +30,7 @@ template <class T> struct AlgorithmInput {
   const T* theta_0;
   /// w_0 .. w_K of the query losses; empty: the last only.
   std::span<const T> step_weights;
+  bool first_order = false;  ///< leaves the Hessians out, whatever the row does
 };
 
 /// What a row of the table implies for the inner loop; the user's own settings go on top.

@@ -9,8 +9,9 @@ namespace maml {
 
 /// The meta-gradient of sum_k w_k L_query(theta_k) through the unrolled adaptation (docs/mathematics.md), exact or
 /// first order. Rows that differ in what is adapted or learned share it.
-template <class T, Order order>
+template <class T, Order of_row>
 void unrolled_gradient(Adaptation<T>& adaptation, Task<T>& task, const AlgorithmInput<T>& in, MetaGradient<T>& out) {
+  const Order order = in.first_order ? Order::first : of_row;
   const int steps = adaptation.steps();
   const std::size_t tasks = adaptation.tasks(), n = tasks * adaptation.parameters();
   adaptation.run(in.theta_0, task);

@@ -38,11 +38,16 @@ std::size_t whole_number(const std::string& kind, const std::string& what, const
 
 }  // namespace
 
+std::string LayerText::argument(std::size_t i, const std::string& what) const {
+  require(i < arguments_.size(), kind_, "the ", what, " is missing in \"", whole_, "\" (write it after the kind)");
+  used_arguments_ = std::max(used_arguments_, i + 1);
+  return arguments_[i];
+}
+
 std::size_t LayerText::size(std::size_t i, const std::string& what) const {
   require(i < arguments_.size(), kind_, "the ", what, " is missing in \"", whole_, "\" (write for example \"", kind_,
           " 40\")");
-  used_arguments_ = std::max(used_arguments_, i + 1);
-  return whole_number(kind_, what, arguments_[i]);
+  return whole_number(kind_, what, argument(i, what));
 }
 
 const std::string& LayerText::name(std::size_t i, const std::string& what) const {

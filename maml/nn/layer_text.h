@@ -21,6 +21,8 @@ public:
   /// The same for a name.
   const std::string& name(std::size_t i, const std::string& what) const;
   std::size_t size(const std::string& key, std::size_t otherwise) const;
+  /// The same as it stands.
+  std::string argument(std::size_t i, const std::string& what) const;
   double number(const std::string& key, double otherwise) const;
   bool flag(const std::string& key, bool otherwise) const;
   std::string word(const std::string& key, const std::string& otherwise,

@@ -6,6 +6,7 @@
 
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
+#include "maml/nn/backbones.h"
 #include "maml/nn/network.h"
 
 namespace maml {
@@ -62,7 +63,7 @@ Model::Model(const ModelOptions& options) : impl_(std::make_unique<Impl>()) {
   std::map<std::string, int> counts;
   Shape shape = self.input;
   std::map<std::string, std::size_t> kept;
-  for (const auto& text : options.layers) {
+  for (const auto& text : expanded_layers(options.layers)) {
     const std::size_t i = self.layers.size();
     Sources sources{static_cast<int>(i) - 1};
     const auto source = named_source(LayerText(text), i, kept);
@@ -256,7 +257,7 @@ std::vector<unsigned char> matching_slices(const std::string& owner, const std::
     }
     if (matched) continue;
     std::vector<std::string> names;
-  std::vector<Model::Sources> sources;
+    std::vector<Model::Sources> sources;
     for (const auto& slice : slices) names.push_back(slice.name);
     fail(owner, "the pattern '", pattern, "' matches no parameter (there are ", join(names), ")");
   }

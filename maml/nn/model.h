@@ -16,7 +16,7 @@ namespace maml {
 /// A model as a person writes it (TOML table [model]).
 struct ModelOptions {
   std::vector<std::size_t> input;      ///< [n], or [H, W, C]
-  std::vector<std::string> layers;     ///< "linear 40 init=truncated_normal(0.01)", "relu", ..
+  std::vector<std::string> layers;     ///< "linear 40 init=truncated_normal(0.01)", "relu", "backbone conv4-64", ..
   std::string loss = "mse";            ///< mse | cross_entropy | policy_gradient
   std::string normalisation = "mean";  ///< mean | sum/shots
 };

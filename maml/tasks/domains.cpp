@@ -24,7 +24,7 @@ const std::array table = {
         [](const DomainOptions& o) {
           return make_point_navigation({o.policy, o.horizon, o.discount});
         }},
-    Row{"images", true,
+    Row{"images", false,
         [](const DomainOptions& o) {
           return make_images({o.file, o.rotations});
         }},

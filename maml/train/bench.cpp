@@ -68,7 +68,11 @@ double peak_rss_mb() {
 
 BenchSummary bench(const Options& options, const std::string& workload, int threads, double seconds) {
   require(threads >= 0, "threads", "is ", threads, ", but must be 0 (all) or above");
-  const Experiment experiment(options);
+  Options settled = options;  // as most iterations are: the first ones may be cheaper
+  settled.outer.second_order_from = 0;
+  if (settled.inner.step_weights_until > 0) settled.inner.step_weights.clear();
+  settled.inner.step_weights_until = 0;
+  const Experiment experiment(settled);
   BenchSummary summary;
   summary.workload = workload;
   summary.threads = threads > 0 ? threads : available_threads();

@@ -28,8 +28,7 @@ public:
         state_(initial_state_), loop_(model, options.inner, Mode{}, state_.data()),
         steps_(row_.traits.adapts ? options.inner.steps : 0), group_(std::min(options.group, options.tasks)),
         items_((options.tasks + group_ - 1) / group_), workers_(options.threads), parameters_(model.parameters()),
-        rates_(loop_.learns_rates() ? loop_.layout().size() : 0),
-        weights_(options.inner.step_weights.begin(), options.inner.step_weights.end()),
+        rates_(loop_.learns_rates() ? loop_.layout().size() : 0), weights_(options.inner.step_weights.size()),
         sum_(options.tasks, row_width(), workers_.count(), group_), domain_(domain),
         episode_(episode_options(model, {}, options.inner, {options.ways, options.shots, options.query_shots})),
         shape_(episode_shape(model, domain, episode_)) {
@@ -57,7 +56,7 @@ public:
 
   MetaBatchResult<T>& gradient(const T* theta, const T* rates, const T* state, std::uint32_t iteration) {
     take_hands();
-    place(rates, state);
+    place(rates, state, iteration);
     sum_.reset();
     workers_.each(items_, [&](int worker, std::size_t item) {
       Hand& hand = hands_[static_cast<std::size_t>(worker)];
@@ -86,7 +85,7 @@ public:
 
   std::optional<std::size_t> non_finite_task(const T* theta, const T* rates, const T* state, std::uint32_t iteration) {
     take_hands();
-    place(rates, state);
+    place(rates, state, iteration);
     Hand& hand = hands_[0];
     for (std::size_t item = 0; item < items_; ++item) {
       const std::size_t first = run(hand, theta, iteration, item);
@@ -125,9 +124,20 @@ private:
   std::size_t row_width() const { return parameters_ + rates_ + state_.size(); }
   std::size_t result_bytes() const { return (row_width() + 3 * options_.tasks) * sizeof(T); }
 
-  void place(const T* rates, const T* state) {
+  void place(const T* rates, const T* state, std::uint32_t iteration) {
+    weigh_steps(iteration);
     std::copy_n(state ? state : initial_state_.data(), state_.size(), state_.begin());
     for (auto& hand : hands_) hand.adaptation->set_rates(rates ? rates : loop_.initial_rates().data());
+  }
+
+  /// The weights of the query losses in that iteration.
+  void weigh_steps(std::uint32_t iteration) {
+    const auto& given = options_.inner.step_weights;
+    const auto until = static_cast<double>(options_.inner.step_weights_until);
+    const double gone = until > 0 ? std::min(iteration / until, 1.0) : 0;
+    for (std::size_t k = 0; k < given.size(); ++k)
+      weights_[k] = static_cast<T>((1 - gone) * given[k] + (k + 1 == given.size() ? gone : 0));
+    step_weights_ = gone < 1 ? std::span<const T>(weights_) : std::span<const T>();
   }
 
   /// Gradients of the item's tasks; returns the first of them. The last group begins earlier so that it is full: what
@@ -135,7 +145,8 @@ private:
   std::size_t run(Hand& hand, const T* theta, std::uint32_t iteration, std::size_t item) {
     const std::size_t first = std::min(item * group_, options_.tasks - group_);
     hand.task->draw({options_.seed, Purpose::train_task, iteration, static_cast<std::uint32_t>(first)});
-    row_(*hand.adaptation, *hand.task, AlgorithmInput<T>{theta, weights_}, hand.out);
+    row_(*hand.adaptation, *hand.task, AlgorithmInput<T>{theta, step_weights_, iteration < options_.second_order_from},
+         hand.out);
     return first;
   }
 
@@ -156,7 +167,8 @@ private:
   const std::size_t group_, items_;
   Workers workers_;
   const std::size_t parameters_, rates_;
-  const std::vector<T> weights_;
+  std::vector<T> weights_;
+  std::span<const T> step_weights_;  // weights_, or none where the last step alone counts
   TreeSum<T> sum_;
   const Domain& domain_;
   const EpisodeOptions episode_;
@@ -231,6 +243,7 @@ MetaBatchOptions meta_batch_options(const Experiment& experiment, int threads, s
   result.group = options.train.group;
   result.threads = threads;
   result.seed = options.train.seed;
+  result.second_order_from = options.outer.second_order_from;
   result.budget = budget;
   return result;
 }

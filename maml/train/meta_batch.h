@@ -21,6 +21,7 @@ struct MetaBatchOptions {
   std::size_t group = 1;   ///< tasks one worker adapts at once
   int threads = 0;         ///< 0: all processors
   std::uint64_t seed = 0;
+  std::int64_t second_order_from = 0;           ///< iterations before it are first order
   std::size_t budget = std::size_t{384} << 20;  ///< bytes that all workers may hold together
 };
 

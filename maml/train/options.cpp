@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <optional>
 #include <type_traits>
@@ -142,7 +143,9 @@ struct Entry {
 
 void read_table(Options& options, const toml::table& table, const std::string& prefix, const std::string& name) {
   std::vector<Entry> entries;
-  for (const auto& [key, node] : table) entries.push_back({prefix + std::string(key.str()), &node, key.source().begin});
+  for (const auto& [key, node] : table)
+    if (!prefix.empty() || key != "base")
+      entries.push_back({prefix + std::string(key.str()), &node, key.source().begin});
   // In the order of the file, so that the first mistake is the one reported.
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::pair(a.at.line, a.at.column) < std::pair(b.at.line, b.at.column);
@@ -210,11 +213,44 @@ std::string trimmed(const std::string& text) {
 
 }  // namespace
 
-Options parse_options(const std::string& text, const std::string& name) {
+namespace {
+
+/// The file that `base = NAME` in the file `of` means.
+std::string base_file(const std::string& base, const std::string& of) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::path(of).parent_path();
+  if (base.ends_with(".toml")) return (folder / base).lexically_normal().string();
+  std::error_code unreadable;
+  const fs::path beside = folder / (base + ".toml");
+  return fs::is_regular_file(beside, unreadable) ? beside.string() : preset_file(base);
+}
+
+/// chain: the files that wait for this one, outermost first.
+Options parse_options(const std::string& text, const std::string& name, std::vector<std::string> chain) {
   Options options;
   const auto table = parse_toml(text, name);
+  if (const toml::node* node = table.get("base")) {
+    std::string base;
+    require(read(*node, base) && !base.empty(), name, line_text(*node), "base wants the name of a preset, or a path ",
+            "to a TOML file");
+    chain.push_back(name);
+    try {
+      base = base_file(base, name);
+    } catch (const Error& error) {
+      fail(name, line_text(*node), "base: ", error.what());
+    }
+    require(std::find(chain.begin(), chain.end(), base) == chain.end(), name, line_text(*node),
+            "base goes round in a circle: ", join(chain), ", ", base, " (let one of them state all its keys)");
+    options = parse_options(read_text_file(base), base, chain);
+  }
   read_table(options, table, "", name);
   return options;
+}
+
+}  // namespace
+
+Options parse_options(const std::string& text, const std::string& name) {
+  return parse_options(text, name, {});
 }
 
 Options load_options(const std::string& path) {

@@ -39,6 +39,7 @@ struct InnerOptions {
   double momentum = 0.9;
   std::size_t batch = 0;
   std::vector<double> step_weights = {};
+  std::int64_t step_weights_until = 0;
 };
 
 /// The outer optimiser ([outer]).
@@ -55,6 +56,7 @@ struct OuterOptions {
   double clip = 0, clip_norm = 0;
   std::size_t accumulate = 1;
   double alpha_rate = 0;
+  std::int64_t second_order_from = 0;
 };
 
 /// The tasks ([data]).
@@ -122,7 +124,8 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("about.published", o.about.published, "published results to show beside ours: [[step, value], ..]");
   v("about.published_as", o.about.published_as, "what their column is called");
   v("model.input", o.model.input, "extents of one input: [n], or [height, width, channels]; [] = the domain's");
-  v("model.layers", o.model.layers, "the layers, each as text: \"linear 40 init=he\", \"relu\", ..");
+  v("model.layers", o.model.layers,
+    "the layers, each as text: \"linear 40 init=he\", \"relu\", \"backbone conv4-64\", ..");
   v("model.loss", o.model.loss, "mse | cross_entropy | policy_gradient");
   v("model.normalisation", o.model.normalisation, "mean | sum/shots: what a loss is divided by");
   v("inner.steps", o.inner.steps, "inner steps in training");
@@ -136,6 +139,8 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("inner.momentum", o.inner.momentum, "of the rule momentum");
   v("inner.batch", o.inner.batch, "rows of an inner mini-batch (Reptile); 0 = the whole support set");
   v("inner.step_weights", o.inner.step_weights, "weight of the query loss after 0, 1, .. steps; [] = the last only");
+  v("inner.step_weights_until", o.inner.step_weights_until,
+    "iteration by which these weights have gone over, linearly, to the last only; 0 = they stay");
   v("outer.algorithm", o.outer.algorithm, "a row of the table of algorithms: maml, fomaml, anil, reptile, ..");
   v("outer.optimiser", o.outer.optimiser, "adam | sgd");
   v("outer.rate", o.outer.rate, "outer learning rate");
@@ -151,6 +156,8 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("outer.clip_norm", o.outer.clip_norm, "largest norm of a gradient; 0 = no clipping");
   v("outer.accumulate", o.outer.accumulate, "meta-batches a step");
   v("outer.alpha_rate", o.outer.alpha_rate, "outer learning rate of learned inner rates; 0 = outer.rate");
+  v("outer.second_order_from", o.outer.second_order_from,
+    "iterations before this one leave the Hessians out; 0 = none does");
   v("data.domain", o.data.domain, "where tasks come from: sinusoid | images | point_navigation");
   v("data.ways", o.data.ways, "classes of a task; 1 for regression");
   v("data.shots", o.data.shots, "support examples of a class; points, or rollouts");
@@ -181,8 +188,9 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("eval.seed", o.eval.seed, "of the test and validation tasks");
 }
 
-/// Reads a TOML file. Throws Error naming file, line, key and mend; what is impossible or does not fit together is
-/// found by `resolved`.
+/// Reads a TOML file. It may begin with `base = "NAME"`, a file NAME.toml beside it or else a preset, or a path from
+/// the file's folder, and then states only what differs. Throws Error naming file, line, key and mend; what is
+/// impossible or does not fit together is found by `resolved`.
 Options load_options(const std::string& path);
 /// The same from text; `name` stands for the file in messages.
 Options parse_options(const std::string& text, const std::string& name);
@@ -195,8 +203,9 @@ void set_option(Options&, const std::string& assignment);
 std::string to_toml(const Options&);
 
 /// Checks every value and fills in what the algorithm and the domain imply (`inner.adapt`, `inner.learned`,
-/// `model.input`, `data.query_shots`, `data.oracle`). Throws Error naming key and mend. Opens no file: whether the data
-/// are there and fit the model is for `Experiment` to say. Resolving twice changes nothing.
+/// `model.input`, `data.query_shots`, `data.oracle`), and what a backbone in `model.layers` stands for. Throws Error
+/// naming key and mend. Opens no file: whether the data are there and fit the model is for `Experiment` to say.
+/// Resolving twice changes nothing.
 Options resolved(const Options&);
 
 /// The inner loop that these options mean for an algorithm and a model: checked, `learned` and `adapt` filled in.
@@ -227,7 +236,9 @@ struct PresetInfo {
 };
 /// The presets there are, by name; the first folder that has one wins.
 std::vector<PresetInfo> list_presets(const std::vector<std::string>& folders = preset_folders());
-/// The preset of that name; throws Error that names the nearest.
+/// The file of the preset of that name; throws Error that names the nearest.
+std::string preset_file(const std::string& name, const std::vector<std::string>& folders = preset_folders());
+/// The preset of that name, likewise.
 Options preset(const std::string& name, const std::vector<std::string>& folders = preset_folders());
 
 }  // namespace maml

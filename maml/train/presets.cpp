@@ -45,9 +45,13 @@ std::vector<PresetInfo> list_presets(const std::vector<std::string>& folders) {
 }
 
 Options preset(const std::string& name, const std::vector<std::string>& folders) {
+  return load_options(preset_file(name, folders));
+}
+
+std::string preset_file(const std::string& name, const std::vector<std::string>& folders) {
   const auto files = preset_files(folders);
   const auto found = files.find(name);
-  if (found != files.end()) return load_options(found->second);
+  if (found != files.end()) return found->second;
   std::vector<std::string> names;
   for (const auto& file : files) names.push_back(file.first);
   require(!names.empty(), name, "no presets were found in ", join(folders), " (set MAML_PRESETS to their folder)");

@@ -6,6 +6,7 @@
 #include "maml/algorithms/algorithm.h"
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
+#include "maml/nn/backbones.h"
 #include "maml/tasks/domains.h"
 #include "maml/train/experiment.h"
 #include "maml/train/option_text.h"
@@ -55,11 +56,17 @@ void check_inner(const InnerOptions& inner, const AlgorithmTraits& traits, const
   require(inner.step_weights.empty() || inner.step_weights.size() == static_cast<std::size_t>(inner.steps) + 1,
           "inner.step_weights", "has ", inner.step_weights.size(), " weights, but inner.steps = ", inner.steps,
           " wants ", inner.steps + 1, " (after 0, 1, .. steps)");
+  at_least("inner.step_weights_until", inner.step_weights_until, std::int64_t{0});
+  require(!inner.step_weights.empty() || inner.step_weights_until == 0, "inner.step_weights_until",
+          "says when inner.step_weights end, but there are none (give them, or leave it out)");
   for (const double weight : inner.step_weights)
     require(std::isfinite(weight), "inner.step_weights", "holds ", toml_text(weight), ", which is not finite");
 }
 
-void check_outer(const OuterOptions& outer) {
+void check_outer(const OuterOptions& outer, const AlgorithmTraits& traits) {
+  at_least("outer.second_order_from", outer.second_order_from, std::int64_t{0});
+  require(traits.second_order || outer.second_order_from == 0, "outer.second_order_from", "means nothing to ",
+          outer.algorithm, ", which has no second order (leave it out)");
   one_of("outer.optimiser", outer.optimiser, {"adam", "sgd"});
   above_zero("outer.rate", outer.rate);
   share("outer.beta1", outer.beta1);
@@ -115,7 +122,7 @@ std::vector<std::string> implied_patterns(AlgorithmTraits::Adapts which, const M
 }
 
 void resolve_values(Options& options, const AlgorithmTraits& traits) {
-  check_outer(options.outer);
+  check_outer(options.outer, traits);
   check_train(options);
   options.data.oracle = options.data.oracle || traits.oracle_inputs;
   if (options.data.query_shots == 0) options.data.query_shots = options.data.shots;
@@ -154,6 +161,7 @@ Options resolved(const Options& given) {
             options.data.domain, ": [n], or [height, width, channels])");
     options.model.input = make_domain(options.data, nullptr)->input().extents;
   }
+  options.model.layers = expanded_layers(options.model.layers);
   const Model model(options.model);
   options.inner = resolved_inner(options.inner, options.outer.algorithm, model);
   return options;

@@ -143,6 +143,42 @@ TEST_CASE("meta-batch: one's own outer loop in a few lines learns") {
   CHECK(last < 0.8 * first);
 }
 
+TEST_CASE("meta-batch: first order at first, and step weights that go over to the last step") {
+  Options options = small_run();
+  options.inner.learned = "layer-step";
+  const auto gradient = [&](const Options& of, std::uint32_t iteration) {
+    const Experiment experiment(of);
+    MetaBatch<double> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment, 1, plenty));
+    const auto& result = batch.gradient(experiment.model->initial<double>(1).data(), iteration);
+    auto all = result.gradient;
+    all.insert(all.end(), result.d_rates.begin(), result.d_rates.end());
+    all.push_back(result.loss);
+    return all;
+  };
+  Options first = options, later = options;
+  first.outer.algorithm = "fomaml";
+  later.outer.second_order_from = 3;
+  CHECK(same_bytes(gradient(later, 2), gradient(first, 2)));
+  CHECK(same_bytes(gradient(later, 3), gradient(options, 3)));
+  CHECK(!same_bytes(gradient(first, 3), gradient(options, 3)));
+
+  Options weighted = options, fading = options;
+  weighted.inner.step_weights = fading.inner.step_weights = {0, 0.5, 0.5};
+  fading.inner.step_weights_until = 4;
+  CHECK(same_bytes(gradient(fading, 0), gradient(weighted, 0)));
+  weighted.inner.step_weights = {0, 0.25, 0.75};
+  CHECK(same_bytes(gradient(fading, 2), gradient(weighted, 2)));
+  CHECK(same_bytes(gradient(fading, 4), gradient(options, 4)));
+  CHECK(same_bytes(gradient(fading, 5), gradient(options, 5)));
+
+  first.outer.second_order_from = 3;
+  CHECK(error_of([&] { resolved(first); }) ==
+        "[outer.second_order_from] means nothing to fomaml, which has no second order (leave it out)");
+  options.inner.step_weights_until = 4;
+  CHECK(error_of([&] { resolved(options); }) ==
+        "[inner.step_weights_until] says when inner.step_weights end, but there are none (give them, or leave it out)");
+}
+
 TEST_CASE("meta-batch: rates by name, masks and per step") {
   Options options = small_run();
   options.inner.alpha.by_name = {{"*", 0.5}, {"linear2.*", 0.25}, {"*.bias", 0.125}};

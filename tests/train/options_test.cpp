@@ -54,6 +54,29 @@ TEST_CASE("options: what is wrong with a file is said with line, key and mend") 
   CHECK(error_of([] { load_options("/nowhere/my.toml"); }).find("[/nowhere/my.toml] cannot be read: ") == 0);
 }
 
+TEST_CASE("options: a config may begin with another, and says what differs") {
+  const maml_test::ScratchFolder folder;
+  const auto put = [&](const std::string& name, const std::string& text) {
+    maml_test::put_bytes(folder.file(name), text);
+    return folder.file(name);
+  };
+  put("a.toml", "[inner]\nsteps = 3\nalpha = 0.1\n[data]\nshots = 7\n");
+  put("b.toml", "base = \"a\"\n[inner]\nsteps = 4\n");
+  const Options options = load_options(put("c.toml", "base = \"b.toml\"\n[data]\ntasks = 9\n"));
+  CHECK(options.inner.steps == 4);
+  CHECK(options.inner.alpha.everywhere == 0.1);
+  CHECK(options.data.shots == 7);
+  CHECK(options.data.tasks == 9);
+  CHECK(to_toml(options).find("base") == std::string::npos);
+  CHECK(load_options(put("d.toml", "base = \"sinusoid-5shot\"\n")).data.shots == 5);
+  const auto error = [&](const std::string& text) { return error_of([&] { load_options(put("wrong.toml", text)); }); };
+  CHECK(error("base = \"wrong\"\n").find("line 1: base goes round in a circle: ") != std::string::npos);
+  CHECK(error("base = \"sinusoid-5shoot\"\n").find("did you mean sinusoid-5shot?") != std::string::npos);
+  CHECK(error("base = 5\n").find("line 1: base wants the name of a preset") != std::string::npos);
+  CHECK(error("base = \"nowhere.toml\"\n").find("nowhere.toml") != std::string::npos);
+  CHECK(error("[inner]\nbase = \"a\"\n").find("unknown key inner.base") != std::string::npos);
+}
+
 TEST_CASE("options: assignments on the command line") {
   Options options;
   set_option(options, "inner.steps=3");
@@ -176,11 +199,18 @@ TEST_CASE("options: the digest changes with what a resumed run must keep, and wi
 TEST_CASE("presets: all are found, load, resolve, and differ from their twins in nothing else") {
   const std::vector<std::string> folders = {std::string(MAML_SOURCE_DIR) + "/presets"};
   const auto presets = list_presets(folders);
-  CHECK(presets.size() >= 9);
+  CHECK(presets.size() >= 41);
   for (const auto& info : presets) {
     INFO(info.name);
     CHECK(!info.title.empty());
-    CHECK_NOTHROW(Experiment{preset(info.name, folders)});
+    const Options options = resolved(preset(info.name, folders));  // no data are asked for
+    if (options.data.domain == "images") {
+      const Model model(options.model);
+      CHECK(model.output().size() == options.data.ways);
+      CHECK_FALSE(options.data.file.empty());
+    } else {
+      CHECK_NOTHROW(Experiment{options});
+    }
   }
   Options twin = preset("sinusoid-10shot-oracle", folders);
   const Options maml = preset("sinusoid-10shot", folders);
