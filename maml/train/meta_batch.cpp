@@ -144,7 +144,10 @@ private:
   /// it repeats of the one before is the same and not counted again.
   std::size_t run(Hand& hand, const T* theta, std::uint32_t iteration, std::size_t item) {
     const std::size_t first = std::min(item * group_, options_.tasks - group_);
-    hand.task->draw({options_.seed, Purpose::train_task, iteration, static_cast<std::uint32_t>(first)});
+    Draw draw{options_.seed, Purpose::train_task, iteration, static_cast<std::uint32_t>(first)};
+    hand.task->draw(draw);
+    ++draw.iteration;
+    hand.task->prefetch(draw);
     row_(*hand.adaptation, *hand.task, AlgorithmInput<T>{theta, step_weights_, iteration < options_.second_order_from},
          hand.out);
     return first;
