@@ -64,7 +64,8 @@ std::vector<float> measure(const Experiment& experiment, const Weights& weights,
   inner.steps = protocol.steps;
   const EpisodeOptions episode =
       episode_options(model, mode, inner, {protocol.ways, protocol.shots, protocol.query_shots});
-  const EpisodeShape shape = episode_shape(model, *experiment.domain, episode);
+  const Purpose purpose = protocol.split == "test" ? Purpose::test_task : Purpose::validation_task;
+  const EpisodeShape shape = episode_shape(model, *experiment.domain, episode, purpose);
 
   const InnerLoop<float> loop(model, experiment.options.inner, mode, weights.state.data());
   std::vector<float> rates = weights.rates;
@@ -82,7 +83,7 @@ std::vector<float> measure(const Experiment& experiment, const Weights& weights,
   const auto wanted = static_cast<std::size_t>(options.threads > 0 ? options.threads : available_threads());
   // Where the budget does not do for all threads, fewer work.
   for (std::size_t count = std::min(wanted, protocol.tasks); hands.empty(); --count) {
-    adaptation.budget = options.budget / count;
+    adaptation.budget = options.budget / count - std::min(options.budget / count, shape.bytes);
     try {
       std::generate_n(std::back_inserter(hands), count, [&] {
         return Hand{experiment.domain->group<float>(1, episode), loop.adaptation(adaptation, shape.fixed_support)};
@@ -95,12 +96,15 @@ std::vector<float> measure(const Experiment& experiment, const Weights& weights,
   for (auto& hand : hands) hand.adaptation->set_rates(rates.data());
   Workers workers(static_cast<int>(hands.size()));
 
-  const Purpose purpose = protocol.split == "test" ? Purpose::test_task : Purpose::validation_task;
   const auto columns = static_cast<std::size_t>(protocol.steps) + 1;
   std::vector<float> metrics(protocol.tasks * columns);
   workers.each(protocol.tasks, [&](int worker, std::size_t task) {
     Hand& hand = hands[static_cast<std::size_t>(worker)];
-    hand.task->draw({protocol.seed, purpose, 0, static_cast<std::uint32_t>(task)});
+    const auto draw = [&](std::size_t number) {
+      return Draw{protocol.seed, purpose, 0, static_cast<std::uint32_t>(number)};
+    };
+    hand.task->draw(draw(task));
+    hand.task->prefetch(draw(std::min(task + hands.size(), protocol.tasks - 1)));
     hand.adaptation->run(weights.parameters.data(), *hand.task);
     float loss = 0;
     for (int k = 0; k <= protocol.steps; ++k)

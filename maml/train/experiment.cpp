@@ -65,16 +65,17 @@ EpisodeOptions episode_options(const Model& model, Mode mode, const InnerOptions
   return episode;
 }
 
-EpisodeShape episode_shape(const Model& model, const Domain& domain, const EpisodeOptions& given) {
+EpisodeShape episode_shape(const Model& model, const Domain& domain, const EpisodeOptions& given, Purpose purpose) {
   EpisodeOptions episode = given;
   episode.inner_steps = std::max(episode.inner_steps, 2);
   const auto task = domain.group<float>(1, episode);
-  task->draw({});
+  task->draw({.purpose = purpose});
   const auto theta = model.initial<float>(0);
   const auto first = task->support(0, {theta.data(), 0, 0});
   const auto second = task->support(1, {theta.data(), 0, 1});
   // A batch stays as it is until the next draw, so one that comes twice has the same data twice.
-  return {first.rows, task->query({theta.data(), 0, 1}).rows, first.x == second.x && first.rows == second.rows};
+  return {first.rows, task->query({theta.data(), 0, 1}).rows, first.x == second.x && first.rows == second.rows,
+          task->bytes()};
 }
 
 Experiment::Experiment(const Options& given)

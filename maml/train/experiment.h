@@ -34,8 +34,9 @@ EpisodeOptions episode_options(const Model&, Mode, const InnerOptions&, const Ta
 struct EpisodeShape {
   std::size_t support_rows = 0, query_rows = 0;
   bool fixed_support = false;  ///< support data are the same at every inner step
+  std::size_t bytes = 0;       ///< of a group of one task (TaskGroup::bytes)
 };
-EpisodeShape episode_shape(const Model&, const Domain&, const EpisodeOptions&);
+EpisodeShape episode_shape(const Model&, const Domain&, const EpisodeOptions&, Purpose = Purpose::train_task);
 
 /// What training finds: parameters, learned inner rates (all rates where they are fixed), running statistics.
 struct Weights {

@@ -38,9 +38,10 @@ public:
     adaptation_.query_rows = shape_.query_rows;
     adaptation_.second_order = row_.traits.second_order || loop_.learns_rates() || !weights_.empty();
     const std::size_t workers = static_cast<std::size_t>(workers_.count());
-    const std::size_t own = sum_.bytes() + workers * group_ * (2 * parameters_ + rates_) * sizeof(T) + result_bytes();
+    const std::size_t own =
+        sum_.bytes() + workers * group_ * ((2 * parameters_ + rates_) * sizeof(T) + shape_.bytes) + result_bytes();
     if (own >= options.budget)
-      throw BudgetError("[memory] the gradients of a meta-batch take " + std::to_string(own) +
+      throw BudgetError("[memory] the tasks of a meta-batch and their gradients take " + std::to_string(own) +
                         " bytes, more than the budget of " + std::to_string(options.budget) +
                         " (raise train.memory_mib, or use fewer threads or a smaller train.group)");
     adaptation_.budget = (options.budget - own) / workers;

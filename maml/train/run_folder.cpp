@@ -5,6 +5,7 @@
 
 #include "maml/base/error.h"
 #include "maml/io/atomic_file.h"
+#include "maml/io/folder_lock.h"
 #include "maml/train/checkpoint.h"
 
 namespace maml {
@@ -37,6 +38,7 @@ RunFolder RunFolder::create(const std::string& path, const Options& options, boo
   std::error_code error;
   fs::create_directories(folder.path_, error);
   if (error) fail(folder.path_, "cannot be made: ", errno_text(error.value()));
+  const FolderLock lock(folder.path_);
   // The checkpoint goes first: without it, what is left of an old run is never taken for a new one's.
   for (const auto& file : {folder.checkpoint(), folder.best(), folder.parameters(), folder.evaluation(),
                            folder.metrics(), folder.timing(), folder.record(), folder.plots()}) {
@@ -45,6 +47,10 @@ RunFolder RunFolder::create(const std::string& path, const Options& options, boo
   }
   write_atomically(folder.config(), to_toml(options), "config");
   return folder;
+}
+
+bool RunFolder::is_packed() const {
+  return !exists(checkpoint()) && exists(parameters());
 }
 
 RunFolder RunFolder::open(const std::string& path) {

@@ -30,6 +30,8 @@ public:
   std::string plots() const { return path_ + "/plots"; }
 
   Options options() const;
+  /// Whether it was packed for keeping: nothing more is written there.
+  bool is_packed() const;
 
 private:
   explicit RunFolder(std::string path) : path_(std::move(path)) {}

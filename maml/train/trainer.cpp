@@ -11,6 +11,7 @@
 #include "maml/base/error.h"
 #include "maml/io/atomic_file.h"
 #include "maml/io/csv_log.h"
+#include "maml/io/folder_lock.h"
 #include "maml/kernels/isa.h"
 #include "maml/train/meta_batch.h"
 #include "maml/train/outer.h"
@@ -61,17 +62,27 @@ std::size_t working_budget(const Options& options, const Weights& weights) {
   return all - std::min(all, OuterOptimiser<float>::bytes(weights.parameters.size() + weights.rates.size()));
 }
 
+/// Throws Error where tasks of validation or testing cannot be drawn: better now than at the first validation.
+void check_later_tasks(const Experiment& experiment) {
+  const Options& options = experiment.options;
+  const EpisodeOptions later = episode_options(*experiment.model, {}, options.inner, test_size(options.data));
+  if (options.train.validate_every > 0) experiment.domain->check(Purpose::validation_task, later);
+  experiment.domain->check(Purpose::test_task, later);
+}
+
 /// One call of `train`.
 class Run {
 public:
   Run(const Options& options, const RunFolder& folder, const Callbacks& callbacks)
-      : experiment_(options), options_(experiment_.options), folder_(folder), callbacks_(callbacks), now_(start()),
+      : lock_(folder.path()), experiment_(options), options_(experiment_.options), folder_(folder),
+        callbacks_(callbacks), now_(start()),
         batch_(*experiment_.model, *experiment_.domain,
                meta_batch_options(experiment_, experiment_.threads(), working_budget(options_, now_.weights))),
         outer_(options_.outer, now_.weights.parameters.size()),
         rates_outer_(options_.outer, batch_.learns_rates() ? now_.weights.rates.size() : 0),
         metrics_(CsvLog::resume(folder.metrics(), metric_columns, now_.iteration)),
         timing_(CsvLog::resume(folder.timing(), timing_columns, now_.iteration)) {
+    check_later_tasks(experiment_);
     if (now_.parameters_state) outer_.restore(now_.parameters_state->steps, now_.parameters_state->moments);
     if (now_.rates_state) rates_outer_.restore(now_.rates_state->steps, now_.rates_state->moments);
     forget_optimisers();
@@ -276,6 +287,7 @@ private:
     return summary;
   }
 
+  const FolderLock lock_;
   const Experiment experiment_;
   const Options& options_;
   const RunFolder& folder_;
@@ -297,6 +309,7 @@ private:
 
 void require_trainable(const Options& options) {
   const Experiment experiment(options);
+  check_later_tasks(experiment);
   const std::size_t budget = working_budget(experiment.options, experiment.initial());
   MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment, experiment.threads(), budget));
 }

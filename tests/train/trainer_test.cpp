@@ -47,6 +47,24 @@ Callbacks stop_after(int iterations) {
 
 }  // namespace
 
+TEST_CASE("trainer: a folder that is being trained is refused to a second trainer") {
+  const maml_test::ScratchFolder scratch;
+  const Options options = resolved(small_run());
+  const auto folder = RunFolder::create(scratch.file("run"), options);
+  std::string second, over;
+  Callbacks callbacks;
+  callbacks.stop = [&] {
+    second = error_of([&] { train(options, folder); });
+    over = error_of([&] { RunFolder::create(folder.path(), options, true); });
+    return true;
+  };
+  CHECK(train(options, folder, callbacks).stopped);
+  CHECK(second ==
+        "[" + folder.path() + "] is being trained by another process (wait for it, stop it, or choose another folder)");
+  CHECK(over == second);
+  CHECK_FALSE(train(options, folder).stopped);
+}
+
 TEST_CASE("trainer: a run leaves its folder complete, and reports") {
   const maml_test::ScratchFolder scratch;
   const Options options = resolved(small_run());
