@@ -1,6 +1,6 @@
 # The commands of this repository; `make` lists them. The build itself is CMake's (CMakePresets.json).
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-slow bench format lint clean
+.PHONY: help demo build test test-slow bench zoo zoo-stop format lint clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -19,6 +19,12 @@ test-slow:  ## the rest: thread sanitizer, clang, consumers, long runs, fuzzing
 
 bench:  ## timings on this machine
 	@scripts/bench
+
+zoo:  ## trains the models of zoo/queue.toml, at the lowest priority; stop it when you like
+	@scripts/setup test && cmake --preset release && cmake --build build/release --target maml_cli && scripts/zoo
+
+zoo-stop:  ## a running `make zoo` saves and stops
+	@scripts/zoo --stop
 
 format:  ## clang-format, in place
 	@scripts/format

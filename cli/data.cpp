@@ -3,8 +3,7 @@
 namespace maml::cli {
 
 void add_data(CLI::App& program, Chosen& chosen) {
-  auto* verb =
-      program.add_subcommand("data", "Imports pictures into a pack, shows what a pack holds");
+  auto* verb = program.add_subcommand("data", "Imports pictures into a pack, shows what a pack holds");
   verb->require_subcommand(0, 1);
   add_data_import(*verb, chosen);
   add_data_info(*verb, chosen);

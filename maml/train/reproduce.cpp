@@ -9,6 +9,7 @@
 #include "maml/io/atomic_file.h"
 #include "maml/kernels/isa.h"
 #include "maml/train/plots.h"
+#include "maml/train/results_page.h"
 #include "maml/train/spread.h"
 
 namespace maml {
@@ -91,10 +92,10 @@ std::string published_text(const Options& options, int step) {
   return "";
 }
 
-std::string results_page(const ReproduceOptions& options, const std::vector<ReproducedPreset>& presets) {
+std::string section(const ReproduceOptions& options, const std::vector<ReproducedPreset>& presets) {
   std::ostringstream page;
   page
-      << "# Results\n\n<!-- Written by `" << options.command << "`; do not edit. -->\n\n## Sinusoid regression\n\n"
+      << "<!-- Written by `" << options.command << "`; do not edit. -->\n\n## Sinusoid regression\n\n"
       << "Finn, Abbeel and Levine, ICML 2017, section 5.1. Mean squared error on the query points after so many inner\n"
       << "steps: mean over " << options.seeds.size() << (options.seeds.size() == 1 ? " seed" : " seeds")
       << ", ± their standard deviation. Each run is evaluated once, on " << task_count(options)
@@ -206,8 +207,8 @@ ReproduceSummary reproduce_sinusoid(const ReproduceOptions& options, const Callb
       preset.evaluations.push_back(test(path, options));
     }
   draw_figures(options, summary);
-  summary.files.push_back(options.out + "/results.md");
-  write_atomically(summary.files.back(), results_page(options, summary.presets));
+  for (auto& file : write_results_section(options.out, "sinusoid", section(options, summary.presets)))
+    summary.files.push_back(std::move(file));
   return summary;
 }
 

@@ -12,10 +12,10 @@ namespace maml {
 struct ReproduceOptions {
   std::vector<std::uint64_t> seeds = {0, 1, 2, 3, 4};
   bool quick = false;                   ///< a twentieth of the iterations and 1,000 tasks: to see it work
-  std::string out = "docs";             ///< gets results.md, figures/sinusoid.* and figures/sinusoid-steps.*
+  std::string out = "docs";             ///< gets results/sinusoid.md, results.md and figures/sinusoid*
   std::string runs = "runs/reproduce";  ///< keeps the runs; what is there is not trained again
   int threads = 0;
-  std::string command = "maml reproduce sinusoid";  ///< as it is named in results.md
+  std::string command = "maml reproduce sinusoid";  ///< as it is named on the page
 };
 
 /// One preset over all seeds, on tasks that nothing was chosen by.

@@ -72,6 +72,7 @@ TEST_CASE("reproduce: nine presets over seeds, a page and figures; what is there
     CHECK(preset.evaluations[0].steps.size() == 3);
   }
   const std::string page = bytes_of(options.out + "/results.md");
+  CHECK(page.find(bytes_of(options.out + "/results/sinusoid.md")) != std::string::npos);
   CHECK(page.find("### 20 shots") != std::string::npos);
   CHECK(page.find("| 1 |") != std::string::npos);
   CHECK(page.find("| 0.5 |") != std::string::npos);
