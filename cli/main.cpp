@@ -117,7 +117,7 @@ int run(int argc, char** argv) {
                          cli::add_check, cli::add_bench, cli::add_meta_gradient, cli::add_reproduce, cli::add_version})
     add(program, chosen);
   program.footer("maml VERB --help explains a verb. The environment: MAML_PRESETS is the folder of the presets, "
-                 "MAML_ISA\nforces an instruction set (baseline, avx2, avx512).");
+                 "MAML_DATA\nthat of data files, MAML_ISA forces an instruction set (baseline, avx2, avx512).");
   let_extras_in(program);
 
   const std::vector<std::string> words(argv + 1, argv + argc);

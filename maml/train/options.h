@@ -214,8 +214,8 @@ InnerOptions resolved_inner(const InnerOptions&, const std::string& algorithm, c
 /// Throws Error where the model's inputs or the loss's targets are not those of the domain's tasks.
 void require_fit(const Model&, const Domain&);
 
-/// Whether a resumed run must keep this key as it is: the tables model, inner, outer and data, the seeds, and what the
-/// best validation and the schedule depend on.
+/// Whether a resumed run must keep this key as it is: the tables model, inner, outer and data (but not where the data
+/// are), the seeds, and what the best validation and the schedule depend on.
 bool fixes_results(const std::string& key, const Options&);
 
 /// A digest (16 hexadecimal digits) of the keys that `fixes_results` names, those at their defaults left out.

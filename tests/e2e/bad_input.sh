@@ -70,6 +70,16 @@ refused 'conv2d.*7.*5' "$MAML" check shape.toml
 refused '\[nothing\]' "$MAML" bench nothing
 refused 'init.*|nothing' "$MAML" train $preset --init nothing.safetensors
 
+printf 'base = "sinusoid-5shoot"\n' >base.toml
+refused 'base.toml.*line 1: base.*did you mean sinusoid-5shot\?' "$MAML" train base.toml
+printf 'base = "b.toml"\n' >a.toml
+printf 'base = "a.toml"\n' >b.toml
+refused 'base goes round in a circle: a.toml, b.toml, a.toml' "$MAML" train a.toml
+refused 'backbone.*conv4-63.*did you mean conv4-64\?' "$MAML" train omniglot-5way-1shot --set 'model.layers=["backbone conv4-63"]'
+refused 'data.file.*there is no omniglot.maml, data/omniglot.maml .make it with maml data import' \
+  env -u MAML_DATA "$MAML" train omniglot-5way-1shot
+refused 'second_order_from.*means nothing to fomaml' "$MAML" train $preset --set outer.algorithm=fomaml --set outer.second_order_from=5
+
 # Runs: folders that are none, that hold another, damaged and foreign checkpoints.
 for verb in eval plot; do
   refused "\[nothing\].*does not exist" "$MAML" $verb nothing
@@ -84,6 +94,11 @@ refused 'run.*data.shots = 5' "$MAML" train --resume run --set data.shots=6
 refused '--shots' "$MAML" eval run --shots 0
 refused '--alpha' "$MAML" eval run --alpha -1
 refused 'split.*validation' "$MAML" eval run --split train
+refused 'protocol.*papr.*did you mean paper\?' "$MAML" eval run --protocol papr
+refused '--statistics.*known: transductive, support, running' "$MAML" eval run --statistics mine
+refused '--ways' "$MAML" eval run --ways 0
+refused 'nowhere.safetensors' "$MAML" eval $preset --weights nowhere.safetensors
+refused 'does not fit the model' "$MAML" eval sinusoid-5shot-oracle --weights run/best.safetensors
 cp -r run other
 "$MAML" train sinusoid-10shot "${short[@]}" --out ten || exit 1
 cp ten/checkpoint.safetensors other/checkpoint.safetensors

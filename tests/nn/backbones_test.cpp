@@ -17,6 +17,15 @@ TEST_CASE("backbones: the original's networks, by name") {
   const Model mlp({{28, 28, 1}, {"backbone mlp-omniglot", "linear 5"}, "cross_entropy", "sum/shots"});
   CHECK(mlp.layer(1).info().output == Shape{{256}});
   CHECK(mlp.parameters() == 785 * 256 + 257 * 128 + 129 * 64 + 65 * 64 + 256 + 128 + 64 + 64 + 65 * 5);
+  const Model resnet({{84, 84, 3}, {"backbone resnet12", "linear 5"}, "cross_entropy", "mean"});
+  // 9 C C' + 2 x 9 C'^2 + C C' weights a block, and four norms of 2 C'.
+  std::size_t count = 641 * 5, in = 3;
+  for (const std::size_t out : {64u, 160u, 320u, 640u}) {
+    count += 10 * in * out + 18 * out * out + 8 * out;
+    in = out;
+  }
+  CHECK(resnet.parameters() == count);
+  CHECK(resnet.layer(resnet.layer_count() - 1).info().input == Shape{{640}});
   CHECK(!mini.couples_query({}));
   CHECK(Model({{84, 84, 3}, {"backbone conv4-32 mode=support gamma=true", "linear 5"}, "cross_entropy", "mean"})
             .couples_query({}));
