@@ -3,12 +3,15 @@
 namespace maml::cli {
 
 void add_data(CLI::App& program, Chosen& chosen) {
-  auto* verb = program.add_subcommand("data", "Imports pictures into a pack, shows what a pack holds");
+  auto* verb =
+      program.add_subcommand("data", "Imports pictures into a pack, fetches Omniglot, shows what a pack holds");
   verb->require_subcommand(0, 1);
   add_data_import(*verb, chosen);
+  add_data_fetch(*verb, chosen);
   add_data_info(*verb, chosen);
   add_data_show(*verb, chosen);
   verb->footer("Examples:\n"
+               "  maml data fetch omniglot\n"
                "  maml data import omniglot images_background.zip images_evaluation.zip\n"
                "  maml data import images my-pictures --size 84x84\n"
                "  maml data show my-pictures.maml --out sheet.png\n\n"

@@ -10,6 +10,7 @@ namespace maml::cli {
 // The verbs of `maml data`; each adds itself to it.
 
 void add_data_import(CLI::App& data, Chosen&);
+void add_data_fetch(CLI::App& data, Chosen&);
 void add_data_info(CLI::App& data, Chosen&);
 void add_data_show(CLI::App& data, Chosen&);
 

@@ -126,8 +126,8 @@ void add_data_import(CLI::App& data, Chosen& chosen) {
   import->require_subcommand(0, 1);
   import->footer("maml data import KIND --help explains a kind.");
 
-  auto omniglot =
-      add_kind(*import, chosen, "omniglot", "Characters of 50 alphabets", "ZIP..", import_omniglot, "omniglot.maml");
+  auto omniglot = add_kind(*import, chosen, "omniglot", "Characters of 50 alphabets (maml data fetch omniglot)",
+                           "ZIP..", import_omniglot, "omniglot.maml");
   auto* verb = import->get_subcommand("omniglot");
   add_size(*verb, *omniglot, "28x28", "nearest");
   add_split(*verb, *omniglot,

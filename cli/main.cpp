@@ -23,7 +23,7 @@ constexpr auto overview =
   maml eval runs/sinusoid-10shot   its error after 0, 1, .. 10 inner steps on new tasks
   maml plot runs/sinusoid-10shot   pictures of it
   maml presets                     what there is to train
-  maml data                        pictures: import, info, show
+  maml data                        pictures: fetch, import, info, show
   maml info | check | bench | meta-gradient | reproduce | version
 
 maml VERB --help explains a verb.
@@ -135,7 +135,8 @@ int run(int argc, char** argv) {
     fail(verb.name, in_our_words(error), " (maml ", verb.name, " --help lists what there is)");
   }
   if (!verbs_of(*verb.app).empty()) {
-    std::cout << verb.app->help("maml " + verb.name.substr(0, verb.name.rfind(verb.app->get_name())));
+    const std::string whole = "maml " + verb.name;
+    std::cout << verb.app->help(whole.substr(0, whole.rfind(" " + verb.app->get_name())));
     return 0;
   }
   refuse_extras(verb);

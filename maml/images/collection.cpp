@@ -34,7 +34,8 @@ Image prepared(Image image, const Recipe& recipe) {
 /// Opens the pack when the first picture says what it is to hold, and lets in none that differs.
 class Writer {
 public:
-  Writer(std::string path, PackIndex plan) : path_(std::move(path)), plan_(std::move(plan)) {}
+  Writer(std::string path, PackIndex plan)
+      : path_(std::move(path)), plan_(std::move(plan)), must_be_(plan_.height > 0 ? "they should be" : "") {}
 
   void put(std::size_t c, std::size_t i, const Image& image, const std::string& name) {
     if (plan_.height == 0) {
@@ -43,12 +44,13 @@ public:
     }
     if (!pack_) {
       first_ = name;
+      if (must_be_.empty()) must_be_ = first_ + " is";
       plan_.channels = image.channels;
       pack_.emplace(path_, plan_);
     }
     require(image.height == plan_.height && image.width == plan_.width, name, "is ", image.height, " x ", image.width,
-            " pixels, but ", first_ == name ? "they should be" : first_ + " is", " ", plan_.height, " x ", plan_.width,
-            " (choose one size for all, --size HxW)");
+            " pixels, but ", must_be_, " ", plan_.height, " x ", plan_.width,
+            " (maml data import images --size HxW makes all one size)");
     require(image.channels == plan_.channels, name, "is ", colours(image.channels), ", but ", first_, " is ",
             colours(plan_.channels), " (choose --grey or --colour)");
     pack_->put(c, i, image.pixels);
@@ -64,7 +66,7 @@ private:
   const std::string path_;
   PackIndex plan_;
   std::optional<ImagePackWriter> pack_;
-  std::string first_;
+  std::string first_, must_be_;  // the first picture's name, and how extents are spoken of
 };
 
 }  // namespace
