@@ -111,7 +111,9 @@ int run(const Arguments& a) {
   }
   if (a.json) {
     if (models.size() > 1) {
-      for (const auto& of_protocol : evaluations) std::cout << spread_json(of_protocol);
+      std::string spreads;
+      for (const auto& of_protocol : evaluations) spreads += (spreads.empty() ? "" : ", ") + spread_json(of_protocol);
+      std::cout << "{\"evaluations\": [" << spreads << "]}\n";
       return 0;
     }
     std::vector<EvaluationSummary> all;

@@ -32,4 +32,5 @@ wait $pid || true
 cmp whole/checkpoint.safetensors seeds/seed-0/checkpoint.safetensors
 "$MAML" train sinusoid-5shot "${settings[@]}" --seed 1 --out one
 cmp one/checkpoint.safetensors seeds/seed-1/checkpoint.safetensors
-"$MAML" eval seeds --tasks 20 --json | grep '"runs": 2' >/dev/null
+"$MAML" eval seeds --tasks 20 --json >seeds.json
+python3 -c 'import json; spread, = json.load(open("seeds.json"))["evaluations"]; assert spread["runs"] == 2, spread'
