@@ -13,6 +13,10 @@ constexpr std::size_t side = 28;
 const char* const usual_split = "1100/100/423";
 const char* const by_archive = "background/evaluation";
 
+std::string folder_of(const FoundImage& image) {
+  return image.path.substr(0, image.path.rfind('/'));
+}
+
 /// From the folder above the alphabet, or else the name of the archive.
 Split split_by_archive(const FoundImage& image, const std::string& source) {
   for (const auto& name : {image.path, source}) {
@@ -35,6 +39,12 @@ ImportSummary import_omniglot(const ImportOptions& options, const ImportCallback
             " (wanted: ALPHABET/CHARACTER/DRAWING.png)");
     const std::string& alphabet = parts[parts.size() - 3];
     auto& found = collection.classes[alphabet + "/" + parts[parts.size() - 2]];
+    if (!found.images.empty()) {
+      const FoundImage& first = found.images.front();
+      require(first.source == image.source && folder_of(first) == folder_of(image), collection.source_path(image),
+              "more than one folder holds the character ", alphabet, "/", parts[parts.size() - 2], ": ", first.path,
+              " and ", image.path, " (rename one)");
+    }
     found.group = alphabet;
     found.images.push_back(image);
     if (split == by_archive) found.split = split_by_archive(image, collection.source_path(image));

@@ -2,29 +2,7 @@
 # Each kind of wrong input: exit status 2, one line on stderr that names the thing and its mend, nothing left behind.
 set -uo pipefail
 cd "$TMP" || exit 1
-failures=0 cases=0
-
-# refused PATTERN COMMAND...: the line matches the (extended) pattern.
-refused() {
-  local pattern=$1 status=0 before after
-  shift
-  cases=$((cases + 1))
-  before=$(find . | sort | md5sum)
-  "$@" >stdout.txt 2>stderr.txt || status=$?
-  local lines; lines=$(wc -l <stderr.txt)
-  local text; text=$(cat stderr.txt)
-  local printed; printed=$(wc -c <stdout.txt)
-  rm -f stdout.txt stderr.txt
-  after=$(find . | sort | md5sum)
-  if [ "$status" != 2 ] || [ "$lines" != 1 ] || [ "$printed" != 0 ] || [ "$before" != "$after" ] ||
-    ! grep -Eq '^maml: \[' <<<"$text" || ! grep -Eq -e "$pattern" <<<"$text"; then
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    echo "  exit $status, $lines lines on stderr, $printed bytes on stdout; wanted: $pattern"
-    sed 's/^/  > /' <<<"$text"
-    [ "$before" = "$after" ] || find . | sort | sed 's/^/  left: /'
-  fi
-}
+source "$ROOT/tests/e2e/refused.sh"
 
 preset=sinusoid-5shot
 short=(--set train.iterations=20 --set train.validate_every=10 --set eval.tasks=10 --quiet)
