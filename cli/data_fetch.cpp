@@ -8,14 +8,13 @@
 
 #include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "cli/data.h"
 #include "cli/progress_bar.h"
 #include "maml/base/error.h"
 #include "maml/io/atomic_file.h"
 #include "maml/io/md5.h"
-
-extern char** environ;
 
 namespace maml::cli {
 
@@ -75,6 +74,7 @@ int run_curl(const std::string& from, const std::string& to, const std::string& 
                                     from,
                                     stderr_is_terminal() ? "--progress-bar" : "--silent"};
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   pid_t child = 0;

@@ -93,7 +93,7 @@ int run(const Arguments& a, Import import, const char* out) {
 std::shared_ptr<Arguments> add_kind(CLI::App& import, Chosen& chosen, const char* name, const char* help,
                                     const char* input, Import function, const char* out) {
   auto* verb = import.add_subcommand(name, help);
-  const auto a = std::make_shared<Arguments>();
+  auto a = std::make_shared<Arguments>();
   verb->add_option("inputs", a->options.inputs, "Archives, or folders of what they hold")->type_name(input);
   verb->add_option("--out", a->options.out, std::string("The pack to write [") + (out[0] ? out : "NAME.maml") + "]")
       ->type_name("FILE");

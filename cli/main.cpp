@@ -66,6 +66,7 @@ Verb find_verb(CLI::App& program, const std::vector<std::string>& words) {
     const auto below = verbs_of(*verb.app);
     if (below.empty() || word.empty() || word[0] == '-') break;
     std::vector<std::string> names;
+    names.reserve(below.size());
     for (const auto* app : below) names.push_back(app->get_name());
     const auto found = std::find(names.begin(), names.end(), word);
     if (found == names.end())

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -17,7 +18,7 @@ namespace maml {
 struct FoundImage {
   std::string path;
   std::size_t source = 0;
-  auto operator<=>(const FoundImage&) const = default;
+  bool operator<(const FoundImage& other) const { return std::tie(path, source) < std::tie(other.path, other.source); }
 };
 
 struct FoundClass {

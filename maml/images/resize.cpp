@@ -41,8 +41,8 @@ struct Weights {
     std::vector<double> exact(most);
     for (std::size_t i = 0; i < to; ++i) {
       const double center = (static_cast<double>(i) + 0.5) * scale;
-      const auto begin = static_cast<std::size_t>(std::max(center - support + 0.5, 0.0));
-      const auto end = std::min(static_cast<std::size_t>(center + support + 0.5), from);
+      const auto begin = static_cast<std::size_t>(std::floor(std::max(center - support + 0.5, 0.0)));
+      const auto end = std::min(static_cast<std::size_t>(std::floor(center + support + 0.5)), from);
       first[i] = begin;
       count[i] = end - begin;
       double sum = 0;
@@ -110,6 +110,7 @@ const char* to_string(Filter filter) {
 
 std::vector<std::string> filter_names() {
   std::vector<std::string> names;
+  names.reserve(all_filters.size());
   for (const Filter filter : all_filters) names.emplace_back(to_string(filter));
   return names;
 }

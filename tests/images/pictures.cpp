@@ -162,7 +162,7 @@ void write_archive(const std::string& path, const Files& files) {
 void write_folder(const std::string& path, const Files& files) {
   std::filesystem::create_directories(path);
   for (const auto& [name, bytes] : files) {
-    const std::filesystem::path file = path + "/" + name;
+    const std::filesystem::path file = std::filesystem::path(path) / name;
     std::filesystem::create_directories(file.parent_path());
     if (bytes.compare(0, 3, "-> ") == 0)
       std::filesystem::create_symlink(bytes.substr(3), file);
