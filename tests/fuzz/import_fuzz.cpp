@@ -4,9 +4,9 @@
 #include "maml/io/image_pack.h"
 
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <string>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -22,7 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   static const int file = ::memfd_create("input", 0);
   static const std::string in = "/proc/self/fd/" + std::to_string(file);
-  static const std::string out = "/tmp/maml-import-fuzz-" + std::to_string(::getpid());
+  static const std::string out =
+      (std::filesystem::temp_directory_path() / ("maml-import-fuzz-" + std::to_string(::getpid()))).string();
   if (::ftruncate(file, 0) != 0 || ::pwrite(file, data, size, 0) != static_cast<ssize_t>(size)) std::abort();
   maml::ImportOptions options;
   options.inputs = {in};
