@@ -32,17 +32,13 @@ template <class T, class Place, std::size_t kRows, std::size_t kVectors, Tail kT
 HWY_NOINLINE void gathered_tiles(const Gathered<T, Place>& panel, std::size_t row, std::size_t blocks) {
   constexpr bool by_rows = std::is_same_v<Place, RowPlace>;
   const hn::ScalableTag<T> d;
-  const std::conditional_t<kTail == Tail::half, hn::CappedTag<T, std::max<std::size_t>(1, lanes<T> / 2)>,
-                           hn::ScalableTag<T>>
-      last_d;
   using Vector = hn::Vec<decltype(d)>;
-  using Last = hn::Vec<decltype(last_d)>;
   constexpr std::size_t whole = kVectors - 1;
-  const auto mask = hn::FirstN(last_d, panel.last_lanes);
+  const auto mask = hn::FirstN(d, panel.last_lanes);
 
   for (; blocks > 0; --blocks, row += kRows) {
     Vector sum[kRows][std::max<std::size_t>(1, whole)];
-    Last last[kRows];
+    Vector last[kRows];
     T* c[kRows];
     MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
       if constexpr (by_rows) {
@@ -54,46 +50,38 @@ HWY_NOINLINE void gathered_tiles(const Gathered<T, Place>& panel, std::size_t ro
     if (panel.accumulate) {
       MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
         MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) sum[i][v] = hn::LoadU(d, c[i] + v * lanes<T>);
-        last[i] = load_first(last_d, c[i] + whole * lanes<T>, panel.last_lanes);
+        last[i] = load_first(d, c[i] + whole * lanes<T>, panel.last_lanes);
       }
     } else if (panel.bias != nullptr) {
       MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) {
         const Vector start = hn::LoadU(d, panel.bias + v * lanes<T>);
         MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) sum[i][v] = start;
       }
-      const Last start = load_first(last_d, panel.bias + whole * lanes<T>, panel.last_lanes);
+      const Vector start = load_first(d, panel.bias + whole * lanes<T>, panel.last_lanes);
       MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) last[i] = start;
     } else {
       MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
         MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) sum[i][v] = hn::Zero(d);
-        last[i] = hn::Zero(last_d);
+        last[i] = hn::Zero(d);
       }
     }
 
     const auto add = [&](const T* b, auto&& a_at) HWY_ATTR {
       Vector b_v[std::max<std::size_t>(1, whole)];
       MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) b_v[v] = hn::LoadU(d, b + v * lanes<T>);
-      Last b_last;
+      Vector b_last;
       if constexpr (kTail == Tail::whole) {
-        b_last = hn::LoadU(last_d, b + whole * lanes<T>);
+        b_last = hn::LoadU(d, b + whole * lanes<T>);
       } else if constexpr (partial_loads) {
-        b_last = hn::MaskedLoad(mask, last_d, b + whole * lanes<T>);
+        b_last = hn::MaskedLoad(mask, d, b + whole * lanes<T>);
       } else {
-        b_last = load_first(last_d, b + whole * lanes<T>, panel.last_lanes);
+        b_last = load_first(d, b + whole * lanes<T>, panel.last_lanes);
       }
       MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
         const T a_i = a_at(i);
-        if constexpr (whole > 0) {
-          const Vector a_v = hn::Set(d, a_i);
-          MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) sum[i][v] = hn::MulAdd(a_v, b_v[v], sum[i][v]);
-          if constexpr (kTail == Tail::half) {
-            last[i] = hn::MulAdd(hn::LowerHalf(last_d, a_v), b_last, last[i]);
-          } else {
-            last[i] = hn::MulAdd(a_v, b_last, last[i]);
-          }
-        } else {
-          last[i] = hn::MulAdd(hn::Set(last_d, a_i), b_last, last[i]);
-        }
+        const Vector a_v = hn::Set(d, a_i);
+        MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) sum[i][v] = hn::MulAdd(a_v, b_v[v], sum[i][v]);
+        last[i] = hn::MulAdd(a_v, b_last, last[i]);
       }
     };
     for (std::size_t r = 0; r < panel.count; ++r) {
@@ -113,9 +101,15 @@ HWY_NOINLINE void gathered_tiles(const Gathered<T, Place>& panel, std::size_t ro
 
     MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
       MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) hn::StoreU(sum[i][v], d, c[i] + v * lanes<T>);
-      store_first(last_d, last[i], c[i] + whole * lanes<T>, panel.last_lanes);
+      store_first(d, last[i], c[i] + whole * lanes<T>, panel.last_lanes);
     }
   }
+}
+
+/// Tiles are many functions to compile, so the instruction sets that nobody waits for have few.
+constexpr bool wide_tiles = HWY_TARGET == HWY_AVX2 || many_registers;
+constexpr std::size_t most_gathered_rows(std::size_t vectors) {
+  return wide_tiles ? most_rows(vectors) : 4;
 }
 
 template <class T, class Place> using GatheredTiles = void (*)(const Gathered<T, Place>&, std::size_t, std::size_t);
@@ -129,7 +123,7 @@ constexpr GatheredTiles<T, Place> gathered_tiles_of(std::size_t rows, std::index
 /// The rows of a panel in as few tiles as the registers allow, as even as they come.
 template <class T, class Place, std::size_t kVectors, Tail kTail>
 void gathered_panel(const Gathered<T, Place>& panel, std::size_t m) {
-  constexpr std::size_t most = most_rows(kVectors);
+  constexpr std::size_t most = most_gathered_rows(kVectors);
   const std::size_t blocks = (m + most - 1) / most;
   const std::size_t rows = m / blocks, taller = m % blocks;
   using Sizes = std::make_index_sequence<most>;
@@ -139,27 +133,21 @@ void gathered_panel(const Gathered<T, Place>& panel, std::size_t m) {
 
 template <class T, class Place, Tail kTail>
 void gathered_panel(const Gathered<T, Place>& panel, std::size_t m, std::size_t vectors) {
-  switch (vectors) {
-  case 1:
-    return gathered_panel<T, Place, 1, kTail>(panel, m);
-  case 2:
-    return gathered_panel<T, Place, 2, kTail>(panel, m);
-  default:
-    return gathered_panel<T, Place, 3, kTail>(panel, m);
+  if constexpr (wide_tiles) {
+    if (vectors == 3) return gathered_panel<T, Place, 3, kTail>(panel, m);
+    if (vectors == 2) return gathered_panel<T, Place, 2, kTail>(panel, m);
   }
+  gathered_panel<T, Place, 1, kTail>(panel, m);
 }
 
 template <class T, class Place> void gathered(Gathered<T, Place> panel, std::size_t m, std::size_t n) {
   if (m == 0) return;
   for (std::size_t column = 0; column < n;) {
     const std::size_t left = (n - column + lanes<T> - 1) / lanes<T>;
-    const std::size_t vectors = left <= 3 ? left : m > 3 && left % 2 == 0 ? 2 : 3;
+    const std::size_t vectors = !wide_tiles ? 1 : left <= 3 ? left : m > 3 && left % 2 == 0 ? 2 : 3;
     const std::size_t width = vectors * lanes<T>, columns = std::min(width, n - column);
     panel.last_lanes = columns - (vectors - 1) * lanes<T>;
     [&] {
-      if constexpr (half_vectors) {
-        if (panel.last_lanes <= lanes<T> / 2) return gathered_panel<T, Place, Tail::half>(panel, m, vectors);
-      }
       if constexpr (lanes < T >> 1) {
         if (panel.last_lanes < lanes<T>) return gathered_panel<T, Place, Tail::masked>(panel, m, vectors);
       }
@@ -176,15 +164,15 @@ template <class T>
 void rows_product_of(const RowsShape& s, const ProductPair<T>* pairs, std::size_t count, const T* bias, Into into,
                      T* c) {
   const bool accumulate = into == Into::accumulate;
-  const Gathered<T, RowPlace> panel{pairs, count,      s.rows, s.k, s.b_row, 0, 0, c, accumulate ? nullptr : bias,
+  const Gathered<T, RowPlace> panel{pairs,      count,   s.rows, s.k, s.b_row, 0, 0, c, accumulate ? nullptr : bias,
                                     accumulate, lanes<T>};
   gathered(panel, s.m, s.n);
 }
 
 template <class T>
 void terms_product_of(const TermsShape& s, const ProductPair<T>* pairs, std::size_t count, Into into, T* c) {
-  const Gathered<T, TermPlace> panel{pairs, count,   s.terms, s.k, 0, s.c_row, 0, c,
-                                     nullptr, into == Into::accumulate, lanes<T>};
+  const Gathered<T, TermPlace> panel{pairs,   count, s.terms, s.k, 0, s.c_row, 0, c, nullptr, into == Into::accumulate,
+                                     lanes<T>};
   gathered(panel, s.m, s.n);
 }
 

@@ -205,7 +205,9 @@ template <class T> struct Pass<Tangent<T>> : PassBase<Tangent<T>> {
     else
       zero(to, n);
   }
-  static Ref derived_from(Ref derived, Ref source) { return {derived.value, source.tangent ? derived.tangent : nullptr}; }
+  static Ref derived_from(Ref derived, Ref source) {
+    return {derived.value, source.tangent ? derived.tangent : nullptr};
+  }
 };
 
 }  // namespace HWY_NAMESPACE

@@ -7,8 +7,18 @@
 #error "include maml/kernels/targets.h before any Highway header"
 #endif
 
+// Builds that take long for each of them (sanitizers, fuzzing) leave some out: MAML_MOST_ISA in CMakeLists.txt.
+#if defined(MAML_MOST_ISA_BASELINE)
+#define MAML_LEFT_OUT (HWY_AVX2 | HWY_AVX3)
+#elif defined(MAML_MOST_ISA_AVX2)
+#define MAML_LEFT_OUT HWY_AVX3
+#else
+#define MAML_LEFT_OUT 0
+#endif
+
 #define HWY_DISABLED_TARGETS                                                                                           \
-  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_AVX3_ZEN4 | HWY_AVX3_SPR | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+  (MAML_LEFT_OUT | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_AVX3_ZEN4 | HWY_AVX3_SPR | HWY_SVE | HWY_SVE2 |            \
+   HWY_SVE_256 | HWY_SVE2_128)
 
 #include <hwy/detect_targets.h>
 

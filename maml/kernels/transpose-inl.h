@@ -18,8 +18,7 @@ template <class T> void transpose(const T* from, std::size_t rows, std::size_t c
   std::size_t whole = 0;
   if constexpr (std::is_floating_point_v<T>) {
     whole = rows / strip<T> * strip<T>;
-    if (whole > 0)
-      pack(from, 1, static_cast<std::ptrdiff_t>(columns), columns, whole, rows, to);
+    if (whole > 0) pack(from, 1, static_cast<std::ptrdiff_t>(columns), columns, whole, rows, to);
   }
   for (std::size_t j = 0; j < columns; ++j)
     for (std::size_t i = whole; i < rows; ++i) to[j * rows + i] = from[i * columns + j];

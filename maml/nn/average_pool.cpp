@@ -37,9 +37,8 @@ public:
     windows_.each(f.rows, [&](std::size_t x, std::size_t y) HWY_ATTR {
       Pass::each(windows_.channels, [&](auto at) HWY_ATTR {
         const Number dy = Pass::load(f.dy + s(y), at) * share;
-        windows_.each_tap([&](std::size_t tap) HWY_ATTR {
-          Pass::store(f.dx + s(x + tap), at, Pass::load(f.dx + s(x + tap), at) + dy);
-        });
+        windows_.each_tap([&](std::size_t tap)
+                              HWY_ATTR { Pass::store(f.dx + s(x + tap), at, Pass::load(f.dx + s(x + tap), at) + dy); });
       });
     });
   }

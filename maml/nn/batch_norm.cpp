@@ -17,8 +17,8 @@ namespace maml::HWY_NAMESPACE {
 ///   running       in training the batch at hand, in evaluation the running statistics
 /// per_step=K keeps weight and bias for each of K inner steps (MAML++). Cache: mean and 1 / std.
 ///
-/// A rectifier and a pooling that follow are taken into the same passes over memory: nothing between x and the pooled
-/// output is stored, backward finds signs and winners again.
+/// A rectifier and a pooling of 2 x 2 that follow are taken into the same passes over memory: nothing between x and the
+/// pooled output is stored, backward finds signs and winners again.
 class BatchNorm : public VectorLayer<BatchNorm> {
 public:
   BatchNorm(const LayerText& text, const Shape& input)
@@ -30,7 +30,7 @@ public:
   LayerPtr joined(const Layer& next) const override {
     const LayerInfo& other = next.info();
     const bool takes_slope = other.slope && window_ == 1 && slope_ == 1;
-    const bool takes_window = other.window >= 2 && other.window <= 3 && window_ == 1;
+    const bool takes_window = other.window == 2 && window_ == 1;
     if (!takes_slope && !takes_window) return nullptr;
     LayerInfo both = info();
     both.output = other.output;
@@ -58,14 +58,8 @@ private:
 
   /// f(the pooling window's side, a constant).
   template <class F> void with_window(F f) const {
-    switch (window_) {
-    case 1:
-      return f(std::integral_constant<std::size_t, 1>());
-    case 2:
-      return f(std::integral_constant<std::size_t, 2>());
-    default:
-      return f(std::integral_constant<std::size_t, 3>());
-    }
+    if (window_ == 1) return f(std::integral_constant<std::size_t, 1>());
+    f(std::integral_constant<std::size_t, 2>());
   }
 
   template <std::size_t kSide, class Pass> void pooled_forward(const Frame<Pass>& f) const {
@@ -140,8 +134,7 @@ private:
           for (std::size_t j = 0; j < stretch.windows; ++j) {
             const std::ptrdiff_t x = stretch.x + s(j * kSide * channels_);
             Window<Pass, kSide> window(*this, f, channel, x, at(b));
-            const Number dy =
-                channel.scale * window.gradient(Pass::load(f.dy + (stretch.y + s(j * channels_)), at(b)));
+            const Number dy = channel.scale * window.gradient(Pass::load(f.dy + (stretch.y + s(j * channels_)), at(b)));
             each_tap<kSide>([&](std::size_t t, std::ptrdiff_t tap) HWY_ATTR {
               Number dx = window.share(t, dy);
               if (counts) dx = dx + (constant + slope * window.normals[t]);
@@ -310,7 +303,8 @@ private:
         variance[b] = variance[b] + squares + apart * apart * Number::set(weight * static_cast<double>(first));
       }
     }
-    for (std::size_t b = 0; b < blocks; ++b) variance[b] = variance[b] * Number::set(1.0 / static_cast<double>(positions));
+    for (std::size_t b = 0; b < blocks; ++b)
+      variance[b] = variance[b] * Number::set(1.0 / static_cast<double>(positions));
   }
 
   /// Adds momentum * (statistic - state) to the state's delta. Values only: no tangent pass moves the state.
@@ -355,8 +349,8 @@ private:
   const std::size_t channels_ = info().input.channels(), pixels_ = info().input.size() / channels_;
   const double epsilon_, momentum_;
   const std::size_t steps_;
-  const double slope_ = 1;         // of the rectifier that was taken in; 1: none
-  const std::size_t window_ = 1;   // of the pooling that was taken in; 1: none
+  const double slope_ = 1;        // of the rectifier that was taken in; 1: none
+  const std::size_t window_ = 1;  // of the pooling that was taken in; 1: none
 };
 
 LayerPtr make_batch_norm(const LayerText& text, const Shape& input) {

@@ -33,16 +33,16 @@ public:
   std::size_t cache_size(std::size_t) const override { return info().parameters[0].size; }
 
   template <class Pass> void forward(const Frame<Pass>& f) const {
-    forward_.each(f.rows, [&](const auto& patch, const RowPlace* places, std::size_t count, std::ptrdiff_t x,
-                              std::ptrdiff_t y) {
-      const auto& columns = patch.columns.taps;
-      Sum<Pass> sum(RowsShape{places, count, out_, columns.size() * in_, s(out_)},
-                    has_bias() ? f.parameter[1] : typename Pass::Ref{}, f.y + y);
-      if (!columns.empty())  // taps of one row lie side by side in x and in the weights
-        for (const auto& row : patch.rows.taps)
-          sum.add(f.x + (x + forward_.tap(row, columns[0])), f.parameter[0] + weight(row.k, columns[0].k));
-      sum.done();
-    });
+    forward_.each(
+        f.rows, [&](const auto& patch, const RowPlace* places, std::size_t count, std::ptrdiff_t x, std::ptrdiff_t y) {
+          const auto& columns = patch.columns.taps;
+          Sum<Pass> sum(RowsShape{places, count, out_, columns.size() * in_, s(out_)},
+                        has_bias() ? f.parameter[1] : typename Pass::Ref{}, f.y + y);
+          if (!columns.empty())  // taps of one row lie side by side in x and in the weights
+            for (const auto& row : patch.rows.taps)
+              sum.add(f.x + (x + forward_.tap(row, columns[0])), f.parameter[0] + weight(row.k, columns[0].k));
+          sum.done();
+        });
   }
 
   template <class Pass> void backward(const Frame<Pass>& f) const {
@@ -106,9 +106,8 @@ private:
       const TermsShape shape{places, columns.size() * in_, out_, count, s(out_)};
       for (const auto& row : patch.rows.taps)
         Pass::product(
-            shape,
-            std::array<typename Pass::Pair, 1>{{{f.x + (x + weight_gradient_.tap(row, columns[0])), f.dy + dy}}}, 1, {},
-            Into::accumulate, f.d_parameter[0] + weight(row.k, columns[0].k));
+            shape, std::array<typename Pass::Pair, 1>{{{f.x + (x + weight_gradient_.tap(row, columns[0])), f.dy + dy}}},
+            1, {}, Into::accumulate, f.d_parameter[0] + weight(row.k, columns[0].k));
     });
   }
 

@@ -103,9 +103,7 @@ public:
   }
 
 private:
-  std::size_t source_row(const AxisStretch& rows) const {
-    return rows.source_step * source_.width * source_.channels;
-  }
+  std::size_t source_row(const AxisStretch& rows) const { return rows.source_step * source_.width * source_.channels; }
   std::size_t result_row(const AxisStretch& rows) const { return rows.step * result_.width * result_.channels; }
 
   /// Which of a stretch's results lie in [begin, end).

@@ -81,7 +81,7 @@ template <class P> struct LayerCall {
   /// Backward reads dy and writes dx (null: not wanted). What a pass has written it may read back only to add to it: in
   /// the tangent pass values are the tape's.
   Strided<P> dy, dx;
-  Strided<P> x2, dx2;  ///< of layers with two inputs
+  Strided<P> x2, dx2;       ///< of layers with two inputs
   Strided<P> d_parameters;  ///< backward overwrites it
   const Scalar* state = nullptr;
   Scalar* state_delta = nullptr;  ///< forward adds to it (null: not wanted)

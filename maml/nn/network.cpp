@@ -23,7 +23,8 @@ template <class T> Strided<Tangent<T>> without_tangent(Strided<Tangent<T>> array
   return array;
 }
 
-template <class T> void add(const Strided<Value<T>>& to, const Strided<Value<T>>& more, std::size_t tasks, std::size_t n) {
+template <class T>
+void add(const Strided<Value<T>>& to, const Strided<Value<T>>& more, std::size_t tasks, std::size_t n) {
   for (std::size_t task = 0; task < tasks; ++task)
     for (std::size_t i = 0; i < n; ++i) to.task(task).value[i] += more.task(task).value[i];
 }
@@ -51,7 +52,9 @@ Network::Network(const Model& model, std::size_t first, std::size_t last) : mode
   std::size_t parameters = 0, slices = 0, state = 0;
   std::vector<int> entry_of(last + 1, -1);  // of each layer's output, from the model's input on
   std::vector<int> read(last + 1, 0);       // how often, views not counted but what they show
-  const auto source = [&](int layer) { return layer < static_cast<int>(first) ? 0 : static_cast<std::size_t>(layer) + 1; };
+  const auto source = [&](int layer) {
+    return layer < static_cast<int>(first) ? 0 : static_cast<std::size_t>(layer) + 1;
+  };
   for (std::size_t i = first; i < last; ++i) {
     const auto sources = model.sources(i);
     ++read[source(sources.first)];
@@ -199,7 +202,8 @@ template <class P> void NetworkPass<P>::backward(Strided<P> dx, Strided<P> d_the
     layer.d_parameters = at(d_theta, entry.parameter_offset);
     const std::size_t size = call_.rows * entry.layer->info().input.size();
     // One input's gradient at a time may have to be added.
-    const bool adds = written[place_of(entry.input)], adds_second = entry.second != -2 && written[place_of(entry.second)];
+    const bool adds = written[place_of(entry.input)],
+               adds_second = entry.second != -2 && written[place_of(entry.second)];
     layer.dx = adds && gradient_of(entry.input).base ? extra : gradient_of(entry.input);
     layer.dx2 = adds_second && gradient_of(entry.second).base ? extra : gradient_of(entry.second);
     if (adds && adds_second) layer.dx2 = {};  // (both are the same: dy)

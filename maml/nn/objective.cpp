@@ -16,8 +16,8 @@ NetworkPass<Value<T>> value_pass(const Network& network, Mode mode, const T* sta
                                  const Batch<T>& batch, T* tape, Tape keeping = Tape::kept) {
   return {network,
           {batch.tasks, batch.rows, batch.support_rows, point.step, mode, values(batch.x, batch.x_stride),
-           values(point.theta, point.stride), values(tape, static_cast<std::ptrdiff_t>(network.tape_size(batch.rows, keeping))),
-           state, nullptr, keeping}};
+           values(point.theta, point.stride),
+           values(tape, static_cast<std::ptrdiff_t>(network.tape_size(batch.rows, keeping))), state, nullptr, keeping}};
 }
 
 template <class P>

@@ -16,7 +16,9 @@ Products products(const Model& model, std::size_t first, std::size_t last, const
   std::size_t slice = 0;
   // Of each layer's output: whether it has a tangent, and whether it is the stretch's own input.
   std::vector<char> live(last + 1, 0), is_input(last + 1, 0);
-  const auto at = [&](int source) { return static_cast<std::size_t>(source < static_cast<int>(first) ? -1 : source) + 1; };
+  const auto at = [&](int source) {
+    return static_cast<std::size_t>(source < static_cast<int>(first) ? -1 : source) + 1;
+  };
   is_input[0] = 1;
   for (std::size_t i = 0; i < last; ++i) {
     const auto& info = model.layer(i).info();
@@ -36,8 +38,8 @@ Products products(const Model& model, std::size_t first, std::size_t last, const
     const bool has_dx = input_gradient || !is_input[from];
     sum.forward += one;
     sum.backward += one * (1 + has_dx);
-    sum.hvp += one * (comes_live + weight_adapted);           // outputs
-    sum.hvp += one * (1 + comes_live);                        // the weights' gradient
+    sum.hvp += one * (comes_live + weight_adapted);     // outputs
+    sum.hvp += one * (1 + comes_live);                  // the weights' gradient
     if (has_dx) sum.hvp += one * (1 + weight_adapted);  // the inputs' gradient
   }
   return sum;

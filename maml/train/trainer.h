@@ -47,8 +47,8 @@ void require_trainable(const Options&);
 
 /// Meta-trains in a run folder. Where it holds a checkpoint, goes on from there as if never stopped: checkpoint, best,
 /// metrics and evaluation end up with the same bytes. On an instruction set other than the checkpoint's it goes on with
-/// a notice, and record.txt says so. The folder is locked meanwhile. Throws Error where loss or gradient cease to be finite (the last checkpoint
-/// stays), or a file cannot be read or written.
+/// a notice, and record.txt says so. The folder is locked meanwhile. Throws Error where loss or gradient cease to be
+/// finite (the last checkpoint stays), or a file cannot be read or written.
 TrainSummary train(const Options&, const RunFolder&, const Callbacks& = {});
 
 }  // namespace maml

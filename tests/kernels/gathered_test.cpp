@@ -35,11 +35,12 @@ constexpr std::size_t pairs = 3;
 /// Rows, `width` long, in any order and with gaps; the last ends where the allocation does.
 std::vector<std::int32_t> scattered(std::size_t count, std::size_t width, std::size_t seed) {
   std::vector<std::int32_t> places(count);
-  for (std::size_t i = 0; i < count; ++i)
-    places[i] = static_cast<std::int32_t>((i * 11 + seed) % count * (width + 2));
+  for (std::size_t i = 0; i < count; ++i) places[i] = static_cast<std::int32_t>((i * 11 + seed) % count * (width + 2));
   return places;
 }
-std::size_t extent(std::size_t count, std::size_t width) { return count == 0 ? 0 : (count - 1) * (width + 2) + width; }
+std::size_t extent(std::size_t count, std::size_t width) {
+  return count == 0 ? 0 : (count - 1) * (width + 2) + width;
+}
 
 template <class T> struct Operands {
   std::vector<std::unique_ptr<T[]>> a, b;
@@ -55,14 +56,17 @@ template <class T> struct Operands {
 };
 
 template <class T> void require_close(const T* got, const std::vector<long double>& exact, const Sizes& s) {
-  const long double bound = std::numeric_limits<T>::epsilon() * static_cast<long double>((pairs * s.k + 1) * (pairs * s.k + 1));
+  const long double bound =
+      std::numeric_limits<T>::epsilon() * static_cast<long double>((pairs * s.k + 1) * (pairs * s.k + 1));
   std::size_t wrong = 0;
-  for (std::size_t i = 0; i < exact.size(); ++i) wrong += !(std::abs(static_cast<long double>(got[i]) - exact[i]) <= bound);
+  for (std::size_t i = 0; i < exact.size(); ++i)
+    wrong += !(std::abs(static_cast<long double>(got[i]) - exact[i]) <= bound);
   CHECK(wrong == 0);
 }
 
 /// The product of that form on the active instruction set: C, which begins with `start`.
-template <class T> std::vector<T> rows_result(const Sizes& s, const Operands<T>& o, Into into, const T* start, bool plain) {
+template <class T>
+std::vector<T> rows_result(const Sizes& s, const Operands<T>& o, Into into, const T* start, bool plain) {
   const auto a = scattered(s.m, s.k, 3), c = scattered(s.m, s.n, 5);
   std::vector<RowPlace> places;
   for (std::size_t i = 0; i < s.m; ++i) places.push_back({a[i], c[i]});
@@ -75,7 +79,8 @@ template <class T> std::vector<T> rows_result(const Sizes& s, const Operands<T>&
     rows_product(shape, o.list.data(), pairs, bias, into, out.data());
   return out;
 }
-template <class T> std::vector<T> terms_result(const Sizes& s, const Operands<T>& o, Into into, const T* start, bool plain) {
+template <class T>
+std::vector<T> terms_result(const Sizes& s, const Operands<T>& o, Into into, const T* start, bool plain) {
   const auto a = scattered(s.k, s.m, 3), b = scattered(s.k, s.n, 5);
   std::vector<TermPlace> places;
   for (std::size_t j = 0; j < s.k; ++j) places.push_back({a[j], b[j]});
@@ -88,7 +93,8 @@ template <class T> std::vector<T> terms_result(const Sizes& s, const Operands<T>
   return out;
 }
 
-template <class T, class Result> void check_form(std::size_t a_width, std::size_t b_width, const Sizes& s, Result result) {
+template <class T, class Result>
+void check_form(std::size_t a_width, std::size_t b_width, const Sizes& s, Result result) {
   Rng rng(1, Purpose::train_task, 0, static_cast<std::uint32_t>(s.m * 100 + s.n));
   const Operands<T> operands(rng, a_width, b_width, s.n);
   const auto start = numbers<T>(rng, extent(s.m, s.n));
