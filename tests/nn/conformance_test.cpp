@@ -95,7 +95,7 @@ TEST_CASE("conformance: a float meta-gradient is at most 4 times as far from dou
     const double plain = relative_error(meta_gradient_on<float>(Isa::baseline, options), exact);
     for (const Isa isa : {Isa::avx2, Isa::avx512}) {
       if (!isa_supported(isa)) {
-        MESSAGE("SKIPPED ", isa_name(isa), ": this CPU lacks it");
+        MESSAGE("SKIPPED ", std::string(isa_name(isa)), ": this CPU lacks it");
         continue;
       }
       const double error = relative_error(meta_gradient_on<float>(isa, options), exact);
@@ -120,7 +120,7 @@ TEST_CASE("conformance: float against double through the whole meta-gradient of 
     const double plain = relative_error(run(0.0f, Isa::baseline), exact);
     for (const Isa isa : {Isa::avx2, Isa::avx512}) {
       if (!isa_supported(isa)) {
-        MESSAGE("SKIPPED ", isa_name(isa), ": this CPU lacks it");
+        MESSAGE("SKIPPED ", std::string(isa_name(isa)), ": this CPU lacks it");
         continue;
       }
       const double error = relative_error(run(0.0f, isa), exact);
