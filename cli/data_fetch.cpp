@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/data.h"
+#include "cli/fresh_folder.h"
 #include "cli/progress_bar.h"
 #include "maml/base/error.h"
 #include "maml/io/atomic_file.h"
@@ -91,29 +92,12 @@ bool is_right(const std::string& path, const Archive& archive) {
   return fs::is_regular_file(path) && md5(read_file(path)) == archive.md5;
 }
 
-/// A folder that goes away again if it was made here and nothing came into it.
-class FreshFolder {
-public:
-  explicit FreshFolder(const std::string& path) : path_(path) {
-    std::error_code error;
-    is_new_ = fs::create_directories(path, error);
-    if (error) fail(path, "cannot be made: ", errno_text(error.value()));
-  }
-  ~FreshFolder() {
-    std::error_code ignored;
-    if (is_new_ && fs::is_empty(path_, ignored)) fs::remove(path_, ignored);
-  }
-  FreshFolder(const FreshFolder&) = delete;
-  FreshFolder& operator=(const FreshFolder&) = delete;
-
-private:
-  const std::string path_;
-  bool is_new_ = false;
-};
-
 int run(const std::string& folder) {
+  FreshFolders fresh;
+  fresh.add(folder);
   std::error_code error;
-  const FreshFolder fresh(folder);
+  fs::create_directories(folder, error);
+  if (error) fail(folder, "cannot be made: ", errno_text(error.value()));
   for (const auto& archive : archives) {
     const std::string path = folder + "/" + archive.name, part = path + ".part";
     if (is_right(path, archive)) {

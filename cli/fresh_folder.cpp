@@ -8,7 +8,6 @@ namespace fs = std::filesystem;
 
 void FreshFolders::add(const std::string& path) {
   std::error_code ignored;
-  paths_.push_back(path);
   std::vector<std::string> missing;
   fs::path at = fs::path(path).lexically_normal();
   if (!at.has_filename()) at = at.parent_path();
@@ -16,10 +15,15 @@ void FreshFolders::add(const std::string& path) {
   missing_.insert(missing_.end(), missing.rbegin(), missing.rend());
 }
 
+void FreshFolders::add_run(const std::string& path) {
+  runs_.push_back(path);
+  add(path);
+}
+
 FreshFolders::~FreshFolders() {
   if (are_kept_) return;
   std::error_code ignored;
-  for (const auto& path : paths_) {
+  for (const auto& path : runs_) {
     if (fs::exists(path + "/checkpoint.safetensors", ignored)) continue;
     for (const char* file : {"config.toml", "metrics.csv", "timing.csv", "record.txt"})
       fs::remove(path + "/" + file, ignored);

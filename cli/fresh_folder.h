@@ -5,8 +5,8 @@
 
 namespace maml::cli {
 
-/// Folders of runs that are about to be made. Unless kept, what was written into those that did not get as far as a
-/// checkpoint goes away again, and so do the folders that were not there before.
+/// Folders that are about to be made. Unless kept, those that were not there before go away again, if nothing is in
+/// them; before that, what was written into runs that did not get as far as a checkpoint.
 class FreshFolders {
 public:
   FreshFolders() = default;
@@ -14,12 +14,13 @@ public:
   FreshFolders(const FreshFolders&) = delete;
   FreshFolders& operator=(const FreshFolders&) = delete;
 
-  /// To be called before the folder is made.
+  // To be called before the folder is made.
   void add(const std::string& path);
+  void add_run(const std::string& path);
   void keep() { are_kept_ = true; }
 
 private:
-  std::vector<std::string> paths_;
+  std::vector<std::string> runs_;
   std::vector<std::string> missing_;  ///< folders that were not there, the innermost last
   bool are_kept_ = false;
 };

@@ -50,7 +50,7 @@ std::vector<Planned> new_runs(const Arguments& a, std::string& folder, FreshFold
 
   std::vector<Planned> runs;
   const auto add = [&](const std::string& path) {
-    fresh.add(path);
+    fresh.add_run(path);
     runs.push_back({RunFolder::create(path, options, a.overwrite), options});
   };
   if (a.seeds.empty()) {

@@ -28,7 +28,7 @@ public:
     // dW = x^T dy
     Pass::product(ProductShape{in(), out(), f.rows, 1, s(in()), s(out()), 1, s(out())},
                   std::array<Pair, 1>{Pair{f.x, f.dy}}, 1, {}, Into::overwrite, f.d_parameter[0]);
-    if (has_bias()) sum_rows<Pass>(f);
+    if (has_bias()) Pass::row_sum(f.dy, f.rows, out(), f.d_parameter[1]);
     // dx = dy W^T
     if (f.dx)
       Pass::product(ProductShape{f.rows, in(), out(), s(out()), 1, 1, s(out()), s(in())},
@@ -40,15 +40,6 @@ private:
   std::size_t out() const { return out_; }
   bool has_bias() const { return info().parameters.size() == 2; }
   static std::ptrdiff_t s(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
-
-  template <class Pass> void sum_rows(const Frame<Pass>& f) const {
-    const std::size_t n = out();
-    Pass::each(n, [&](auto at) HWY_ATTR {
-      auto sum = Pass::load(f.dy, at);
-      for (std::size_t row = 1; row < f.rows; ++row) sum = sum + Pass::load(f.dy + s(row * n), at);
-      Pass::store(f.d_parameter[1], at, sum);
-    });
-  }
 
   static LayerInfo describe(const LayerText& text, const Shape& input) {
     const std::size_t out = text.size(0, "number of outputs"), in = input.size();
