@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include <memory>
+#include <new>
 
 #include "maml/base/error.h"
 #include "maml/train/experiment.h"
@@ -15,7 +15,7 @@ TEST_CASE("steady state: after the first, a meta-iteration allocates nothing") {
   using namespace maml;
   using maml_test::allocations;
   const std::size_t before = allocations();
-  const auto proof = std::make_unique<int>(1);
+  ::operator delete(::operator new(1));  // a call, not an expression: compilers may leave those out
   CHECK(allocations() > before);
 
   for (const char* algorithm : {"maml", "fomaml", "anil", "reptile", "meta_sgd", "pretrained"}) {
