@@ -19,8 +19,10 @@ void rows_product(const RowsShape& shape, const ProductPair<float>* pairs, std::
                   Into into, float* c);
 void rows_product(const RowsShape& shape, const ProductPair<double>* pairs, std::size_t count, const double* bias,
                   Into into, double* c);
-void terms_product(const TermsShape& shape, const ProductPair<float>* pairs, std::size_t count, Into into, float* c);
-void terms_product(const TermsShape& shape, const ProductPair<double>* pairs, std::size_t count, Into into, double* c);
+void terms_product(const TermsShape& shape, const ProductPair<float>* pairs, std::size_t count, const float* bias,
+                   Into into, float* c);
+void terms_product(const TermsShape& shape, const ProductPair<double>* pairs, std::size_t count, const double* bias,
+                   Into into, double* c);
 
 }  // namespace HWY_NAMESPACE
 }  // namespace maml

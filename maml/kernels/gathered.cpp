@@ -13,24 +13,25 @@ namespace maml {
 namespace HWY_NAMESPACE {
 namespace {
 
-/// What the tiles of one panel of C share; Place is RowPlace or TermPlace.
-template <class T, class Place> struct Gathered {
+/// What the tiles of one panel of C share.
+template <class T> struct Gathered {
   const ProductPair<T>* pairs;
   std::size_t count;
-  const Place* places;
+  const RowPlace* rows;
+  const TermPlace* terms;  // null: term j is j elements further in A, and j * b_row in B
   std::size_t k;
-  std::ptrdiff_t b_row, c_row;  // of rows, of terms
-  std::ptrdiff_t column;        // the panel's first
-  T* c;                         // likewise
-  const T* bias;                // likewise, or null
+  std::ptrdiff_t b_row;
+  std::ptrdiff_t column;  // the panel's first
+  T* c;                   // likewise
+  const T* bias;          // likewise, or null
   bool accumulate;
   std::size_t last_lanes;  // of the panel's last vector inside the matrix, 1 .. lanes
 };
 
 /// `blocks` tiles of kRows x kVectors from `row` down.
-template <class T, class Place, std::size_t kRows, std::size_t kVectors, Tail kTail>
-HWY_NOINLINE void gathered_tiles(const Gathered<T, Place>& panel, std::size_t row, std::size_t blocks) {
-  constexpr bool by_rows = std::is_same_v<Place, RowPlace>;
+template <class T, bool kTerms, std::size_t kRows, std::size_t kVectors, Tail kTail>
+HWY_NOINLINE void gathered_tiles(const Gathered<T>& shared, std::size_t row, std::size_t blocks) {
+  const Gathered<T> panel = shared;  // a copy, which stores of results cannot be thought to change
   const hn::ScalableTag<T> d;
   using Vector = hn::Vec<decltype(d)>;
   constexpr std::size_t whole = kVectors - 1;
@@ -39,18 +40,14 @@ HWY_NOINLINE void gathered_tiles(const Gathered<T, Place>& panel, std::size_t ro
   for (; blocks > 0; --blocks, row += kRows) {
     Vector sum[kRows][std::max<std::size_t>(1, whole)];
     Vector last[kRows];
-    T* c[kRows];
-    MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
-      if constexpr (by_rows) {
-        c[i] = panel.c + panel.places[row + i].c;
-      } else {
-        c[i] = panel.c + static_cast<std::ptrdiff_t>(row + i) * panel.c_row;
-      }
-    }
+    const RowPlace* const places = panel.rows + row;
+    std::ptrdiff_t a_at[kRows];
+    MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) a_at[i] = places[i].a;
     if (panel.accumulate) {
       MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
-        MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) sum[i][v] = hn::LoadU(d, c[i] + v * lanes<T>);
-        last[i] = load_first(d, c[i] + whole * lanes<T>, panel.last_lanes);
+        const T* const c = panel.c + places[i].c;
+        MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) sum[i][v] = hn::LoadU(d, c + v * lanes<T>);
+        last[i] = load_first(d, c + whole * lanes<T>, panel.last_lanes);
       }
     } else if (panel.bias != nullptr) {
       MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) {
@@ -66,7 +63,7 @@ HWY_NOINLINE void gathered_tiles(const Gathered<T, Place>& panel, std::size_t ro
       }
     }
 
-    const auto add = [&](const T* b, auto&& a_at) HWY_ATTR {
+    const auto add = [&](const T* a, const T* b) HWY_ATTR {
       Vector b_v[std::max<std::size_t>(1, whole)];
       MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) b_v[v] = hn::LoadU(d, b + v * lanes<T>);
       Vector b_last;
@@ -78,30 +75,28 @@ HWY_NOINLINE void gathered_tiles(const Gathered<T, Place>& panel, std::size_t ro
         b_last = load_first(d, b + whole * lanes<T>, panel.last_lanes);
       }
       MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
-        const T a_i = a_at(i);
-        const Vector a_v = hn::Set(d, a_i);
+        const Vector a_v = hn::Set(d, a[a_at[i]]);
         MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) sum[i][v] = hn::MulAdd(a_v, b_v[v], sum[i][v]);
         last[i] = hn::MulAdd(a_v, b_last, last[i]);
       }
     };
     for (std::size_t r = 0; r < panel.count; ++r) {
-      if constexpr (by_rows) {
-        const T* a[kRows];
-        MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) a[i] = panel.pairs[r].a + panel.places[row + i].a;
-        const T* b = panel.pairs[r].b + panel.column;
-        for (std::size_t j = 0; j < panel.k; ++j, b += panel.b_row) add(b, [&](std::size_t i) { return a[i][j]; });
+      const T *a = panel.pairs[r].a, *b = panel.pairs[r].b + panel.column;
+      if constexpr (kTerms) {
+        for (std::size_t j = 0; j < panel.k; ++j) add(a + panel.terms[j].a, b + panel.terms[j].b);
       } else {
-        const T *const a = panel.pairs[r].a + row, *const b = panel.pairs[r].b + panel.column;
-        for (std::size_t j = 0; j < panel.k; ++j) {
-          const T* const a_j = a + panel.places[j].a;
-          add(b + panel.places[j].b, [&](std::size_t i) { return a_j[i]; });
-        }
+        for (std::size_t j = 0; j < panel.k; ++j, ++a, b += panel.b_row) add(a, b);
       }
     }
 
     MAML_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
-      MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) hn::StoreU(sum[i][v], d, c[i] + v * lanes<T>);
-      store_first(d, last[i], c[i] + whole * lanes<T>, panel.last_lanes);
+      T* const c = panel.c + places[i].c;
+      MAML_UNROLL for (std::size_t v = 0; v < whole; ++v) hn::StoreU(sum[i][v], d, c + v * lanes<T>);
+      if constexpr (kTail == Tail::whole && lanes < T >> 1) {
+        hn::StoreU(last[i], d, c + whole * lanes<T>);
+      } else {
+        store_first(d, last[i], c + whole * lanes<T>, panel.last_lanes);
+      }
     }
   }
 }
@@ -112,35 +107,35 @@ constexpr std::size_t most_gathered_rows(std::size_t vectors) {
   return wide_tiles ? most_rows(vectors) : 4;
 }
 
-template <class T, class Place> using GatheredTiles = void (*)(const Gathered<T, Place>&, std::size_t, std::size_t);
+template <class T> using GatheredTiles = void (*)(const Gathered<T>&, std::size_t, std::size_t);
 
-template <class T, class Place, std::size_t kVectors, Tail kTail, std::size_t... kRows>
-constexpr GatheredTiles<T, Place> gathered_tiles_of(std::size_t rows, std::index_sequence<kRows...>) {
-  constexpr GatheredTiles<T, Place> table[] = {&gathered_tiles<T, Place, kRows + 1, kVectors, kTail>...};
+template <class T, bool kTerms, std::size_t kVectors, Tail kTail, std::size_t... kRows>
+constexpr GatheredTiles<T> gathered_tiles_of(std::size_t rows, std::index_sequence<kRows...>) {
+  constexpr GatheredTiles<T> table[] = {&gathered_tiles<T, kTerms, kRows + 1, kVectors, kTail>...};
   return table[rows - 1];
 }
 
 /// The rows of a panel in as few tiles as the registers allow, as even as they come.
-template <class T, class Place, std::size_t kVectors, Tail kTail>
-void gathered_panel(const Gathered<T, Place>& panel, std::size_t m) {
+template <class T, bool kTerms, std::size_t kVectors, Tail kTail>
+void gathered_panel(const Gathered<T>& panel, std::size_t m) {
   constexpr std::size_t most = most_gathered_rows(kVectors);
   const std::size_t blocks = (m + most - 1) / most;
   const std::size_t rows = m / blocks, taller = m % blocks;
   using Sizes = std::make_index_sequence<most>;
-  if (taller > 0) gathered_tiles_of<T, Place, kVectors, kTail>(rows + 1, Sizes{})(panel, 0, taller);
-  gathered_tiles_of<T, Place, kVectors, kTail>(rows, Sizes{})(panel, taller * (rows + 1), blocks - taller);
+  if (taller > 0) gathered_tiles_of<T, kTerms, kVectors, kTail>(rows + 1, Sizes{})(panel, 0, taller);
+  gathered_tiles_of<T, kTerms, kVectors, kTail>(rows, Sizes{})(panel, taller * (rows + 1), blocks - taller);
 }
 
-template <class T, class Place, Tail kTail>
-void gathered_panel(const Gathered<T, Place>& panel, std::size_t m, std::size_t vectors) {
+template <class T, bool kTerms, Tail kTail>
+void gathered_panel(const Gathered<T>& panel, std::size_t m, std::size_t vectors) {
   if constexpr (wide_tiles) {
-    if (vectors == 3) return gathered_panel<T, Place, 3, kTail>(panel, m);
-    if (vectors == 2) return gathered_panel<T, Place, 2, kTail>(panel, m);
+    if (vectors == 3) return gathered_panel<T, kTerms, 3, kTail>(panel, m);
+    if (vectors == 2) return gathered_panel<T, kTerms, 2, kTail>(panel, m);
   }
-  gathered_panel<T, Place, 1, kTail>(panel, m);
+  gathered_panel<T, kTerms, 1, kTail>(panel, m);
 }
 
-template <class T, class Place> void gathered(Gathered<T, Place> panel, std::size_t m, std::size_t n) {
+template <class T, bool kTerms> void gathered(Gathered<T> panel, std::size_t m, std::size_t n) {
   if (m == 0) return;
   for (std::size_t column = 0; column < n;) {
     const std::size_t left = (n - column + lanes<T> - 1) / lanes<T>;
@@ -149,9 +144,9 @@ template <class T, class Place> void gathered(Gathered<T, Place> panel, std::siz
     panel.last_lanes = columns - (vectors - 1) * lanes<T>;
     [&] {
       if constexpr (lanes < T >> 1) {
-        if (panel.last_lanes < lanes<T>) return gathered_panel<T, Place, Tail::masked>(panel, m, vectors);
+        if (panel.last_lanes < lanes<T>) return gathered_panel<T, kTerms, Tail::masked>(panel, m, vectors);
       }
-      gathered_panel<T, Place, Tail::whole>(panel, m, vectors);
+      gathered_panel<T, kTerms, Tail::whole>(panel, m, vectors);
     }();
     panel.c += width;
     panel.column += static_cast<std::ptrdiff_t>(width);
@@ -164,16 +159,16 @@ template <class T>
 void rows_product_of(const RowsShape& s, const ProductPair<T>* pairs, std::size_t count, const T* bias, Into into,
                      T* c) {
   const bool accumulate = into == Into::accumulate;
-  const Gathered<T, RowPlace> panel{pairs,      count,   s.rows, s.k, s.b_row, 0, 0, c, accumulate ? nullptr : bias,
-                                    accumulate, lanes<T>};
-  gathered(panel, s.m, s.n);
+  gathered<T, false>(
+      {pairs, count, s.rows, nullptr, s.k, s.b_row, 0, c, accumulate ? nullptr : bias, accumulate, lanes<T>}, s.m, s.n);
 }
 
 template <class T>
-void terms_product_of(const TermsShape& s, const ProductPair<T>* pairs, std::size_t count, Into into, T* c) {
-  const Gathered<T, TermPlace> panel{pairs,   count, s.terms, s.k, 0, s.c_row, 0, c, nullptr, into == Into::accumulate,
-                                     lanes<T>};
-  gathered(panel, s.m, s.n);
+void terms_product_of(const TermsShape& s, const ProductPair<T>* pairs, std::size_t count, const T* bias, Into into,
+                      T* c) {
+  const bool accumulate = into == Into::accumulate;
+  gathered<T, true>({pairs, count, s.rows, s.terms, s.k, 0, 0, c, accumulate ? nullptr : bias, accumulate, lanes<T>},
+                    s.m, s.n);
 }
 
 }  // namespace
@@ -186,11 +181,13 @@ void rows_product(const RowsShape& shape, const ProductPair<double>* pairs, std:
                   Into into, double* c) {
   rows_product_of(shape, pairs, count, bias, into, c);
 }
-void terms_product(const TermsShape& shape, const ProductPair<float>* pairs, std::size_t count, Into into, float* c) {
-  terms_product_of(shape, pairs, count, into, c);
+void terms_product(const TermsShape& shape, const ProductPair<float>* pairs, std::size_t count, const float* bias,
+                   Into into, float* c) {
+  terms_product_of(shape, pairs, count, bias, into, c);
 }
-void terms_product(const TermsShape& shape, const ProductPair<double>* pairs, std::size_t count, Into into, double* c) {
-  terms_product_of(shape, pairs, count, into, c);
+void terms_product(const TermsShape& shape, const ProductPair<double>* pairs, std::size_t count, const double* bias,
+                   Into into, double* c) {
+  terms_product_of(shape, pairs, count, bias, into, c);
 }
 
 // One name per scalar, as dispatch tables need.
@@ -202,13 +199,13 @@ void rows_product_double(const RowsShape& shape, const ProductPair<double>* pair
                          const double* bias, Into into, double* c) {
   rows_product_of(shape, pairs, count, bias, into, c);
 }
-void terms_product_float(const TermsShape& shape, const ProductPair<float>* pairs, std::size_t count, Into into,
-                         float* c) {
-  terms_product_of(shape, pairs, count, into, c);
+void terms_product_float(const TermsShape& shape, const ProductPair<float>* pairs, std::size_t count, const float* bias,
+                         Into into, float* c) {
+  terms_product_of(shape, pairs, count, bias, into, c);
 }
-void terms_product_double(const TermsShape& shape, const ProductPair<double>* pairs, std::size_t count, Into into,
-                          double* c) {
-  terms_product_of(shape, pairs, count, into, c);
+void terms_product_double(const TermsShape& shape, const ProductPair<double>* pairs, std::size_t count,
+                          const double* bias, Into into, double* c) {
+  terms_product_of(shape, pairs, count, bias, into, c);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -234,19 +231,19 @@ void rows_product(const RowsShape& shape, const ProductPair<T>* pairs, std::size
 }
 
 template <class T>
-void terms_product(const TermsShape& shape, const ProductPair<T>* pairs, std::size_t count, Into into,
-                   std::type_identity_t<T>* c) {
+void terms_product(const TermsShape& shape, const ProductPair<T>* pairs, std::size_t count,
+                   const std::type_identity_t<T>* bias, Into into, std::type_identity_t<T>* c) {
   if constexpr (std::is_same_v<T, float>) {
-    HWY_DYNAMIC_DISPATCH(terms_product_float)(shape, pairs, count, into, c);
+    HWY_DYNAMIC_DISPATCH(terms_product_float)(shape, pairs, count, bias, into, c);
   } else {
-    HWY_DYNAMIC_DISPATCH(terms_product_double)(shape, pairs, count, into, c);
+    HWY_DYNAMIC_DISPATCH(terms_product_double)(shape, pairs, count, bias, into, c);
   }
 }
 
 template void rows_product(const RowsShape&, const ProductPair<float>*, std::size_t, const float*, Into, float*);
 template void rows_product(const RowsShape&, const ProductPair<double>*, std::size_t, const double*, Into, double*);
-template void terms_product(const TermsShape&, const ProductPair<float>*, std::size_t, Into, float*);
-template void terms_product(const TermsShape&, const ProductPair<double>*, std::size_t, Into, double*);
+template void terms_product(const TermsShape&, const ProductPair<float>*, std::size_t, const float*, Into, float*);
+template void terms_product(const TermsShape&, const ProductPair<double>*, std::size_t, const double*, Into, double*);
 
 }  // namespace maml
 #endif  // HWY_ONCE

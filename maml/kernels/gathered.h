@@ -29,12 +29,12 @@ struct TermPlace {
   std::int32_t a, b;
 };
 
-/// Row i of C, at c + i * c_row, (+)= sum_r sum_j A_r[terms[j].a + i] * (row at B_r + terms[j].b).
+/// Row i of C, at c + rows[i].c, (+)= sum_r sum_j A_r[rows[i].a + terms[j].a] * (row at B_r + terms[j].b).
 /// m rows, n columns, j < k.
 struct TermsShape {
+  const RowPlace* rows;
   const TermPlace* terms;
   std::size_t m, n, k;
-  std::ptrdiff_t c_row;
 };
 
 /// On the active instruction set. Rules of `product` hold: order of sums (start value, then r, then j, rising, each
@@ -44,14 +44,16 @@ template <class T>
 void rows_product(const RowsShape& shape, const ProductPair<T>* pairs, std::size_t count,
                   const std::type_identity_t<T>* bias, Into into, std::type_identity_t<T>* c);
 template <class T>
-void terms_product(const TermsShape& shape, const ProductPair<T>* pairs, std::size_t count, Into into,
-                   std::type_identity_t<T>* c);
+void terms_product(const TermsShape& shape, const ProductPair<T>* pairs, std::size_t count,
+                   const std::type_identity_t<T>* bias, Into into, std::type_identity_t<T>* c);
 
 extern template void rows_product(const RowsShape&, const ProductPair<float>*, std::size_t, const float*, Into, float*);
 extern template void rows_product(const RowsShape&, const ProductPair<double>*, std::size_t, const double*, Into,
                                   double*);
-extern template void terms_product(const TermsShape&, const ProductPair<float>*, std::size_t, Into, float*);
-extern template void terms_product(const TermsShape&, const ProductPair<double>*, std::size_t, Into, double*);
+extern template void terms_product(const TermsShape&, const ProductPair<float>*, std::size_t, const float*, Into,
+                                   float*);
+extern template void terms_product(const TermsShape&, const ProductPair<double>*, std::size_t, const double*, Into,
+                                   double*);
 
 /// The same in plain loops, for any T with + and *: what the fast ones are tested against.
 template <class T>
@@ -70,15 +72,15 @@ void reference_rows_product(const RowsShape& shape, const ProductPair<T>* pairs,
   }
 }
 template <class T>
-void reference_terms_product(const TermsShape& shape, const ProductPair<T>* pairs, std::size_t count, Into into,
-                             std::type_identity_t<T>* c) {
+void reference_terms_product(const TermsShape& shape, const ProductPair<T>* pairs, std::size_t count,
+                             const std::type_identity_t<T>* bias, Into into, std::type_identity_t<T>* c) {
   for (std::size_t i = 0; i < shape.m; ++i) {
     for (std::size_t l = 0; l < shape.n; ++l) {
-      T& out = c[static_cast<std::ptrdiff_t>(i) * shape.c_row + static_cast<std::ptrdiff_t>(l)];
-      T sum = into == Into::accumulate ? out : T(0);
+      T& out = c[shape.rows[i].c + static_cast<std::ptrdiff_t>(l)];
+      T sum = into == Into::accumulate ? out : bias != nullptr ? bias[l] : T(0);
       for (std::size_t r = 0; r < count; ++r)
         for (std::size_t j = 0; j < shape.k; ++j)
-          sum = sum + pairs[r].a[shape.terms[j].a + static_cast<std::ptrdiff_t>(i)] *
+          sum = sum + pairs[r].a[std::ptrdiff_t{shape.rows[i].a} + shape.terms[j].a] *
                           pairs[r].b[shape.terms[j].b + static_cast<std::ptrdiff_t>(l)];
       out = sum;
     }

@@ -2,6 +2,7 @@
 //   Single<T>  one value (also std::complex<double>: derivatives by complex step)
 //   Vector<T>  as many values as the instruction set's registers hold
 //   Dual<N>    a value and its derivative along one direction, N any of the above
+// Plain is the type without derivative; a number may be multiplied by one of these, a constant.
 // All know + - * /, unary -, sqrt, exp, log, tanh, sigmoid, greater, equal, both, select. Comparisons look at values
 // only (of a complex number at its real part), so a branch is the same in value and tangent.
 
@@ -47,6 +48,7 @@ template <class T> struct Single {
   T raw;
   using Real = T;
   using Mask = bool;
+  using Plain = Single;
   static HWY_INLINE Single set(double x) { return {static_cast<T>(x)}; }
   friend HWY_INLINE Single operator+(Single a, Single b) { return {a.raw + b.raw}; }
   friend HWY_INLINE Single operator-(Single a, Single b) { return {a.raw - b.raw}; }
@@ -76,6 +78,7 @@ template <class T> struct Vector {
   using D = hn::ScalableTag<T>;
   using Real = T;
   using Mask = LaneMask<T>;
+  using Plain = Vector;
   hn::Vec<D> raw;
   static HWY_INLINE Vector set(double x) { return {hn::Set(D(), static_cast<T>(x))}; }
   friend HWY_INLINE Vector operator+(Vector a, Vector b) { return {hn::Add(a.raw, b.raw)}; }
@@ -97,10 +100,12 @@ template <class N> struct Dual {
   N v, d;
   using Real = typename N::Real;
   using Mask = typename N::Mask;
+  using Plain = N;
   static HWY_INLINE Dual set(double x) { return {N::set(x), N::set(0)}; }
   friend HWY_INLINE Dual operator+(Dual a, Dual b) { return {a.v + b.v, a.d + b.d}; }
   friend HWY_INLINE Dual operator-(Dual a, Dual b) { return {a.v - b.v, a.d - b.d}; }
   friend HWY_INLINE Dual operator*(Dual a, Dual b) { return {a.v * b.v, a.d * b.v + a.v * b.d}; }
+  friend HWY_INLINE Dual operator*(Dual a, N constant) { return {a.v * constant, a.d * constant}; }
   friend HWY_INLINE Dual operator/(Dual a, Dual b) {
     const N quotient = a.v / b.v;
     return {quotient, (a.d - quotient * b.d) / b.v};

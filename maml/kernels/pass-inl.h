@@ -46,23 +46,22 @@ HWY_INLINE void scalar_product(const RowsShape& shape, const ProductPair<std::co
   reference_rows_product(shape, pairs, count, bias, into, c);
 }
 template <class T>
-HWY_INLINE void scalar_product(const TermsShape& shape, const ProductPair<T>* pairs, std::size_t count, const T*,
+HWY_INLINE void scalar_product(const TermsShape& shape, const ProductPair<T>* pairs, std::size_t count, const T* bias,
                                Into into, T* c) {
-  terms_product(shape, pairs, count, into, c);
+  terms_product(shape, pairs, count, bias, into, c);
 }
 template <class T>
 HWY_INLINE void scalar_product(const TermsShape& shape, const ProductPair<std::complex<T>>* pairs, std::size_t count,
-                               const std::complex<T>*, Into into, std::complex<T>* c) {
-  reference_terms_product(shape, pairs, count, into, c);
+                               const std::complex<T>* bias, Into into, std::complex<T>* c) {
+  reference_terms_product(shape, pairs, count, bias, into, c);
 }
 
-/// to (n elements) = the sum of so many rows of n elements that lie one behind the other. Rows are added in runs of 64,
-/// whose sums are then added: the error grows with neither.
-template <class T> void row_sum(const T* from, std::size_t rows, std::size_t n, T* to) {
+/// to (n elements) += the sum of so many rows of n elements that lie one behind the other. Rows are added in runs of
+/// 64, whose sums are then added: the error grows with neither.
+template <class T> void add_row_sum(const T* from, std::size_t rows, std::size_t n, T* to) {
   using Lanes = typename LanesOf<T>::Type;
   using Number = typename Lanes::Number;
   constexpr std::size_t run = 64, wide = 4 * Lanes::width;
-  std::fill_n(to, n, T(0));
   for (std::size_t first = 0; first < rows; first += run) {
     const T* const begin = from + first * n;
     const std::size_t count = std::min(run, rows - first);
@@ -147,9 +146,9 @@ template <class T> struct Pass<Value<T>> : PassBase<Value<T>> {
   static void transpose(Ref from, std::size_t rows, std::size_t columns, Ref to) {
     HWY_NAMESPACE::transpose<T>(from.value, rows, columns, to.value);
   }
-  /// to = the sum of so many rows of n elements.
-  static void row_sum(Ref from, std::size_t rows, std::size_t n, Ref to) {
-    HWY_NAMESPACE::row_sum<T>(from.value, rows, n, to.value);
+  /// to += the sum of so many rows of n elements.
+  static void add_row_sum(Ref from, std::size_t rows, std::size_t n, Ref to) {
+    HWY_NAMESPACE::add_row_sum<T>(from.value, rows, n, to.value);
   }
   /// `derived`, which is a linear function of `source`: without tangent where that has none.
   static Ref derived_from(Ref derived, Ref) { return derived; }
@@ -199,11 +198,8 @@ template <class T> struct Pass<Tangent<T>> : PassBase<Tangent<T>> {
   static void transpose(Ref from, std::size_t rows, std::size_t columns, Ref to) {
     if (from.tangent) HWY_NAMESPACE::transpose<T>(from.tangent, rows, columns, to.tangent);
   }
-  static void row_sum(Ref from, std::size_t rows, std::size_t n, Ref to) {
-    if (from.tangent)
-      HWY_NAMESPACE::row_sum<T>(from.tangent, rows, n, to.tangent);
-    else
-      zero(to, n);
+  static void add_row_sum(Ref from, std::size_t rows, std::size_t n, Ref to) {
+    if (from.tangent) HWY_NAMESPACE::add_row_sum<T>(from.tangent, rows, n, to.tangent);
   }
   static Ref derived_from(Ref derived, Ref source) {
     return {derived.value, source.tangent ? derived.tangent : nullptr};

@@ -44,10 +44,10 @@ public:
   std::size_t cache_size(std::size_t) const override { return 2 * channels_; }
 
   template <class Pass> void forward(const Frame<Pass>& f) const {
-    with_window([&](auto side) { pooled_forward<side()>(f); });
+    with_window([&](auto side, auto falls) { pooled_forward<side(), falls()>(f); });
   }
   template <class Pass> void backward(const Frame<Pass>& f) const {
-    with_window([&](auto side) { pooled_backward<side()>(f); });
+    with_window([&](auto side, auto falls) { pooled_backward<side(), falls()>(f); });
   }
 
 private:
@@ -56,58 +56,61 @@ private:
   /// Positions a partial sum is made over.
   static constexpr std::size_t run = 64;
 
-  /// f(the pooling window's side, a constant).
+  /// f(the pooling window's side, whether a channel's output may fall as its input rises), both constants.
   template <class F> void with_window(F f) const {
-    if (window_ == 1) return f(std::integral_constant<std::size_t, 1>());
-    f(std::integral_constant<std::size_t, 2>());
+    if (window_ == 1) return f(std::integral_constant<std::size_t, 1>(), std::false_type());
+    if (!has_weight()) return f(std::integral_constant<std::size_t, 2>(), std::false_type());
+    f(std::integral_constant<std::size_t, 2>(), std::true_type());
   }
 
-  template <std::size_t kSide, class Pass> void pooled_forward(const Frame<Pass>& f) const {
+  template <std::size_t kSide, bool kFalls, class Pass> void pooled_forward(const Frame<Pass>& f) const {
     using Number = typename Pass::Number;
+    const Rectifier<Number> rectifier(slope_);
     Pass::template each_group<group>(channels_, [&](auto at, std::size_t blocks) HWY_ATTR {
-      Number mean[group], inverse[group], scale[group], bias[group];
-      statistics(f, at, blocks, mean, inverse);  // inverse: the variance, for now
+      Number mean[group], variance[group];
+      statistics(f, at, blocks, mean, variance);
+      Channel<Pass> channels[group];
       for (std::size_t b = 0; b < blocks; ++b) {
-        if (!reads_state(f)) move_state<Pass>(f, at(b), mean[b], inverse[b]);
-        inverse[b] = Number::set(1) / sqrt(inverse[b] + Number::set(epsilon_));
-        scale[b] = inverse[b] * weight<Pass>(f, at(b));
-        bias[b] = Pass::load(f.parameter[bias_index()] + set_offset(f.step), at(b));
+        if (!reads_state(f)) move_state<Pass>(f, at(b), mean[b], variance[b]);
+        const Number inverse = Number::set(1) / sqrt(variance[b] + Number::set(epsilon_));
         Pass::store(f.cache, at(b), mean[b]);
-        Pass::store(f.cache + s(channels_), at(b), inverse[b]);
+        Pass::store(f.cache + s(channels_), at(b), inverse);
+        channels[b] = Channel<Pass>(*this, f, at(b), mean[b], inverse);
       }
       each_stretch(f.rows, [&](const Stretch& stretch) HWY_ATTR {
         for (std::size_t b = 0; b < blocks; ++b) {
-          const Number m = mean[b], k = scale[b], c = bias[b], slope = Number::set(slope_), zero = Number::set(0);
+          const Channel<Pass> channel = channels[b];
           for (std::size_t j = 0; j < stretch.windows; ++j) {
-            const std::ptrdiff_t x = stretch.x + s(j * kSide * channels_);
-            Number best = zero;
-            each_tap<kSide>([&](std::size_t t, std::ptrdiff_t tap) HWY_ATTR {
-              const Number normed = (Pass::load(f.x + (x + tap), at(b)) - m) * k + c;
-              const Number value = select(greater(normed, zero), normed, slope * normed);
-              best = t == 0 ? value : select(greater(value, best), value, best);
-            });
-            Pass::store(f.y + (stretch.y + s(j * channels_)), at(b), best);
+            const Window<Pass, kSide, kFalls> window(*this, f, channel, stretch.x + s(j * kSide * channels_), at(b));
+            Pass::store(f.y + (stretch.y + s(j * channels_)), at(b), rectifier(channel.normed(window.best)));
           }
         }
       });
     });
   }
 
-  template <std::size_t kSide, class Pass> void pooled_backward(const Frame<Pass>& f) const {
+  template <std::size_t kSide, bool kFalls, class Pass> void pooled_backward(const Frame<Pass>& f) const {
     using Number = typename Pass::Number;
+    const Rectifier<Number> rectifier(slope_);
     for (std::size_t i = 0; i < info().parameters.size(); ++i) Pass::zero(f.d_parameter[i], info().parameters[i].size);
     Pass::template each_group<group>(channels_, [&](auto at, std::size_t blocks) HWY_ATTR {
+      Channel<Pass> channels[group];
       Number sum[group], along[group];
-      for (std::size_t b = 0; b < blocks; ++b) sum[b] = along[b] = Number::set(0);
+      for (std::size_t b = 0; b < blocks; ++b) {
+        channels[b] =
+            Channel<Pass>(*this, f, at(b), Pass::load(f.cache, at(b)), Pass::load(f.cache + s(channels_), at(b)));
+        sum[b] = along[b] = Number::set(0);
+      }
       each_stretch(f.rows, [&](const Stretch& stretch) HWY_ATTR {
         for (std::size_t b = 0; b < blocks; ++b) {
-          const Channel<Pass> channel(*this, f, at(b));
+          const Channel<Pass> channel = channels[b];
           Number part = Number::set(0), part_along = Number::set(0);
           for (std::size_t j = 0; j < stretch.windows; ++j) {
-            Window<Pass, kSide> window(*this, f, channel, stretch.x + s(j * kSide * channels_), at(b));
-            const Number dy = window.gradient(Pass::load(f.dy + (stretch.y + s(j * channels_)), at(b)));
+            const Window<Pass, kSide, kFalls> window(*this, f, channel, stretch.x + s(j * kSide * channels_), at(b));
+            const Number dy = rectifier.backward(channel.normed(window.best),
+                                                 Pass::load(f.dy + (stretch.y + s(j * channels_)), at(b)));
             part = part + dy;
-            part_along = part_along + dy * window.normal;
+            part_along = part_along + dy * channel.normal(window.best);
           }
           sum[b] = sum[b] + part;
           along[b] = along[b] + part_along;
@@ -119,38 +122,39 @@ private:
       }
       if (!f.dx) return;
 
-      const double share = 1.0 / static_cast<double>(f.statistics_rows() * pixels_);
-      // What an input gets through mean and variance: constant + slope * normal.
-      const auto through = [&](const Channel<Pass>& channel, std::size_t b, Number& constant, Number& slope) HWY_ATTR {
-        constant = -(channel.scale * Number::set(share) * sum[b]);
-        slope = -(channel.scale * Number::set(share) * along[b]);
-      };
+      // What an input gets through mean and variance: constant + factor * (x - mean).
+      const auto share = Number::Plain::set(-1.0 / static_cast<double>(f.statistics_rows() * pixels_));
+      Number constant[group], factor[group];
+      for (std::size_t b = 0; b < blocks; ++b) {
+        constant[b] = channels[b].scale * sum[b] * share;
+        factor[b] = channels[b].scale * along[b] * share * channels[b].inverse;
+      }
       each_stretch(f.rows, [&](const Stretch& stretch) HWY_ATTR {
         const bool counts = !reads_state(f) && stretch.row < f.statistics_rows();
         for (std::size_t b = 0; b < blocks; ++b) {
-          const Channel<Pass> channel(*this, f, at(b));
-          Number constant, slope;
-          through(channel, b, constant, slope);
+          const Channel<Pass> channel = channels[b];
+          const Number c = constant[b], k = factor[b];
           for (std::size_t j = 0; j < stretch.windows; ++j) {
             const std::ptrdiff_t x = stretch.x + s(j * kSide * channels_);
-            Window<Pass, kSide> window(*this, f, channel, x, at(b));
-            const Number dy = channel.scale * window.gradient(Pass::load(f.dy + (stretch.y + s(j * channels_)), at(b)));
-            each_tap<kSide>([&](std::size_t t, std::ptrdiff_t tap) HWY_ATTR {
-              Number dx = window.share(t, dy);
-              if (counts) dx = dx + (constant + slope * window.normals[t]);
-              Pass::store(f.dx + (x + tap), at(b), dx);
-            });
+            const Window<Pass, kSide, kFalls> window(*this, f, channel, x, at(b));
+            Number dy = channel.scale * rectifier.backward(channel.normed(window.best),
+                                                           Pass::load(f.dy + (stretch.y + s(j * channels_)), at(b)));
+            if constexpr (kSide == 1) {
+              Pass::store(f.dx + x, at(b), counts ? dy + (c + k * (window.best - channel.mean)) : dy);
+            } else {
+              each_tap<kSide>([&](auto t, std::ptrdiff_t tap) HWY_ATTR {
+                const Number dx = window.share(t, dy);
+                Pass::store(f.dx + (x + tap), at(b), counts ? dx + (c + k * (window.x[t] - channel.mean)) : dx);
+              });
+            }
           }
         }
       });
       each_leftover(f.rows, [&](std::size_t row, std::ptrdiff_t x) HWY_ATTR {
         const bool counts = !reads_state(f) && row < f.statistics_rows();
         for (std::size_t b = 0; b < blocks; ++b) {
-          const Channel<Pass> channel(*this, f, at(b));
-          Number constant, slope;
-          through(channel, b, constant, slope);
-          const Number normal = (Pass::load(f.x + x, at(b)) - channel.mean) * channel.inverse;
-          Pass::store(f.dx + x, at(b), counts ? constant + slope * normal : Number::set(0));
+          const Number through = constant[b] + factor[b] * (Pass::load(f.x + x, at(b)) - channels[b].mean);
+          Pass::store(f.dx + x, at(b), counts ? through : Number::set(0));
         }
       });
     });
@@ -201,7 +205,10 @@ private:
   /// f(t, offset) for the pixels of a window, in reading order.
   template <std::size_t kSide, class F> HWY_INLINE void each_tap(F f) const {
     const std::size_t width = kSide == 1 ? 0 : info().input.extents[1];
-    MAML_UNROLL for (std::size_t t = 0; t < kSide * kSide; ++t) f(t, pixel(t / kSide * width + t % kSide));
+    [&]<std::size_t... t>(std::index_sequence<t...>) HWY_ATTR {
+      (f(std::integral_constant<std::size_t, t>(), pixel(t / kSide * width + t % kSide)), ...);
+    }
+    (std::make_index_sequence<kSide * kSide>());
   }
   /// f(row, offset) for every pixel that no window holds.
   template <class F> HWY_INLINE void each_leftover(std::size_t rows, F f) const {
@@ -213,62 +220,65 @@ private:
         for (std::size_t j = i < height ? width : 0; j < in[1]; ++j) f(row, pixel((row * in[0] + i) * in[1] + j));
   }
 
-  /// What backward knows of a block of channels.
+  /// A block of channels: its statistics and parameters.
   template <class Pass> struct Channel {
-    typename Pass::Number mean, inverse, scale, bias;
-    template <class At> HWY_INLINE Channel(const BatchNorm& layer, const Frame<Pass>& f, At at) {
-      mean = Pass::load(f.cache, at);
-      inverse = Pass::load(f.cache + s(layer.channels_), at);
-      scale = inverse * layer.weight<Pass>(f, at);
-      bias = Pass::load(f.parameter[layer.bias_index()] + layer.set_offset(f.step), at);
-    }
+    using Number = typename Pass::Number;
+    Number mean, inverse, scale, bias;
+
+    Channel() = default;
+    template <class At>
+    HWY_INLINE Channel(const BatchNorm& layer, const Frame<Pass>& f, At at, Number mean_, Number inverse_)
+        : mean(mean_), inverse(inverse_), scale(inverse * layer.weight<Pass>(f, at)),
+          bias(Pass::load(f.parameter[layer.bias_index()] + layer.set_offset(f.step), at)) {}
+
+    HWY_INLINE Number normal(Number x) const { return (x - mean) * inverse; }
+    HWY_INLINE Number normed(Number x) const { return (x - mean) * scale + bias; }
   };
 
-  /// A window's pixels normed again, and which of them wins.
-  template <class Pass, std::size_t kSide> struct Window {
+  /// max(x, slope x).
+  template <class Number> struct Rectifier {
+    typename Number::Plain slope;
+    explicit HWY_INLINE Rectifier(double slope_) : slope(Number::Plain::set(slope_)) {}
+    HWY_INLINE Number operator()(Number x) const { return select(greater(x, Number::set(0)), x, x * slope); }
+    /// The gradient by x, from that by the result.
+    HWY_INLINE Number backward(Number x, Number dy) const { return select(greater(x, Number::set(0)), dy, dy * slope); }
+  };
+
+  /// The pixels of a window, and the first of those whose normed values are the largest. Norm and rectifier do not
+  /// change the order, save that weights below 0 turn it round.
+  template <class Pass, std::size_t kSide, bool kFalls> struct Window {
     using Number = typename Pass::Number;
-    Number normals[kSide * kSide], values[kSide * kSide];
-    Number normal, best, normed;  ///< of the winner
-    double slope;
+    Number x[4];
+    Number best;
 
     template <class At>
-    HWY_INLINE Window(const BatchNorm& layer, const Frame<Pass>& f, const Channel<Pass>& channel, std::ptrdiff_t x,
-                      At at)
-        : slope(layer.slope_) {
-      const Number zero = Number::set(0);
-      layer.template each_tap<kSide>([&](std::size_t t, std::ptrdiff_t tap) HWY_ATTR {
-        const Number distance = Pass::load(f.x + (x + tap), at) - channel.mean;
-        normals[t] = distance * channel.inverse;
-        const Number y = distance * channel.scale + channel.bias;
-        values[t] = select(greater(y, zero), y, Number::set(slope) * y);
-        if (t == 0) {
-          best = values[0];
-          normal = normals[0];
-          normed = y;
-          return;
-        }
-        const auto wins = greater(values[t], best);
-        best = select(wins, values[t], best);
-        normal = select(wins, normals[t], normal);
-        normed = select(wins, y, normed);
-      });
-      taken = zero;
+    HWY_INLINE Window(const BatchNorm& layer, const Frame<Pass>& f, const Channel<Pass>& channel, std::ptrdiff_t offset,
+                      At at) {
+      layer.template each_tap<kSide>([&](auto t, std::ptrdiff_t tap)
+                                         HWY_ATTR { x[t] = Pass::load(f.x + (offset + tap), at); });
+      best = better(channel, better(channel, x[0], x[1]), better(channel, x[2], x[3]));
     }
-    /// The gradient by the winner's normed value.
-    HWY_INLINE Number gradient(Number dy) const {
-      return select(greater(normed, Number::set(0)), dy, Number::set(slope) * dy);
-    }
-    /// What of dy goes to pixel t: all of it to the first that is best. To be asked in reading order.
-    HWY_INLINE Number share(std::size_t t, Number dy) {
-      if constexpr (kSide == 1) return dy;
-      const Number zero = Number::set(0);
-      const auto wins = both(equal(values[t], best), equal(taken, zero));
-      taken = select(wins, Number::set(1), taken);
-      return select(wins, dy, zero);
+    /// What of dy goes to pixel t: all of it to the first that is best. To be asked in reading order; takes it from dy.
+    HWY_INLINE Number share(std::size_t t, Number& dy) const {
+      const auto wins = equal(x[t], best);
+      const Number mine = select(wins, dy, Number::set(0));
+      dy = select(wins, Number::set(0), dy);
+      return mine;
     }
 
   private:
-    Number taken;
+    static HWY_INLINE Number better(const Channel<Pass>& channel, Number a, Number b) {
+      if constexpr (kFalls) return select(greater((b - a) * channel.scale, Number::set(0)), b, a);
+      return select(greater(b, a), b, a);
+    }
+  };
+  template <class Pass, bool kFalls> struct Window<Pass, 1, kFalls> {
+    using Number = typename Pass::Number;
+    Number best;
+
+    template <class At>
+    HWY_INLINE Window(const BatchNorm&, const Frame<Pass>& f, const Channel<Pass>&, std::ptrdiff_t offset, At at)
+        : best(Pass::load(f.x + offset, at)) {}
   };
 
   /// Mean and variance of so many blocks of channels, joined from runs of positions (Chan, Golub and LeVeque 1983).
@@ -276,6 +286,7 @@ private:
   void statistics(const Frame<Pass>& f, At at, std::size_t blocks, typename Pass::Number* mean,
                   typename Pass::Number* variance) const {
     using Number = typename Pass::Number;
+    using Plain = typename Number::Plain;
     if (reads_state(f)) {
       for (std::size_t b = 0; b < blocks; ++b) {
         mean[b] = Pass::load_constant(f.state, at(b));
@@ -288,23 +299,31 @@ private:
     for (std::size_t first = 0; first < positions; first += run) {
       const std::size_t count = std::min(run, positions - first);
       const double all = static_cast<double>(first + count), weight = static_cast<double>(count) / all;
-      const Number share = Number::set(1.0 / static_cast<double>(count));
+      const Plain share = Plain::set(1.0 / static_cast<double>(count));
       const auto x = f.x + pixel(first);
       for (std::size_t b = 0; b < blocks; ++b) {
-        Number sum = Number::set(0), squares = Number::set(0);
-        for (std::size_t p = 0; p < count; ++p) sum = sum + Pass::load(x + pixel(p), at(b));
-        const Number middle = sum * share;
-        for (std::size_t p = 0; p < count; ++p) {
-          const Number distance = Pass::load(x + pixel(p), at(b)) - middle;
-          squares = squares + distance * distance;
-        }
+        const auto load = [&](std::size_t p) HWY_ATTR { return Pass::load(x + pixel(p), at(b)); };
+        const Number middle = sum_over<Number>(count, load) * share;
+        const Number squares = sum_over<Number>(count, [&](std::size_t p) HWY_ATTR {
+          const Number distance = load(p) - middle;
+          return distance * distance;
+        });
         const Number apart = middle - mean[b];
-        mean[b] = mean[b] + apart * Number::set(weight);
-        variance[b] = variance[b] + squares + apart * apart * Number::set(weight * static_cast<double>(first));
+        mean[b] = mean[b] + apart * Plain::set(weight);
+        variance[b] = variance[b] + squares + apart * apart * Plain::set(weight * static_cast<double>(first));
       }
     }
     for (std::size_t b = 0; b < blocks; ++b)
-      variance[b] = variance[b] * Number::set(1.0 / static_cast<double>(positions));
+      variance[b] = variance[b] * Plain::set(1.0 / static_cast<double>(positions));
+  }
+
+  /// f(0) + .. + f(count - 1), in four sums that do not wait for each other.
+  template <class Number, class F> static HWY_INLINE Number sum_over(std::size_t count, F f) {
+    Number sums[4] = {Number::set(0), Number::set(0), Number::set(0), Number::set(0)};
+    std::size_t p = 0;
+    for (; p + 4 <= count; p += 4) MAML_UNROLL for (std::size_t i = 0; i < 4; ++i) sums[i] = sums[i] + f(p + i);
+    for (; p < count; ++p) sums[0] = sums[0] + f(p);
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
 
   /// Adds momentum * (statistic - state) to the state's delta. Values only: no tangent pass moves the state.

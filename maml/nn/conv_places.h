@@ -64,6 +64,7 @@ public:
   struct Patch {
     AxisStretch rows, columns;
     std::vector<Place> places;  ///< of one block
+    std::size_t index;          ///< of all patches
   };
 
   ConvPlaces() = default;
@@ -74,12 +75,12 @@ public:
     images_ = pixels <= block ? std::max<std::size_t>(1, block / pixels) : 1;
     band_ = pixels <= block ? result.height : std::max<std::size_t>(1, block / result.width);
     for (const auto& r : rows)
-      for (const auto& c : columns) patches_.push_back({r, c, places(r, c)});
+      for (const auto& c : columns) patches_.push_back({r, c, places(r, c), patches_.size()});
   }
 
   /// f(patch, places, count, offset in the source, offset in the result) for every patch of every block; offsets are
-  /// to be added to all of the places.
-  template <class F> void each(std::size_t images, F f) const {
+  /// to be added to all of the places. done(first, count) after each block: its results, pixels of all images.
+  template <class F, class Done> void each(std::size_t images, F f, Done done) const {
     for (std::size_t image = 0; image < images; image += images_) {
       const std::size_t some = std::min(images_, images - image);
       for (std::size_t begin = 0; begin < result_.height; begin += band_) {
@@ -93,9 +94,15 @@ public:
           f(patch, patch.places.data(), count, static_cast<std::ptrdiff_t>(source),
             static_cast<std::ptrdiff_t>(result));
         }
+        done((image * result_.height + begin) * result_.width, (some * (end - begin)) * result_.width);
       }
     }
   }
+  template <class F> void each(std::size_t images, F f) const {
+    each(images, f, [](std::size_t, std::size_t) {});
+  }
+
+  const std::vector<Patch>& patches() const { return patches_; }
 
   /// Where a tap's source lies, beside the places.
   std::ptrdiff_t tap(const AxisStretch::Tap& row, const AxisStretch::Tap& column) const {

@@ -28,7 +28,10 @@ public:
     // dW = x^T dy
     Pass::product(ProductShape{in(), out(), f.rows, 1, s(in()), s(out()), 1, s(out())},
                   std::array<Pair, 1>{Pair{f.x, f.dy}}, 1, {}, Into::overwrite, f.d_parameter[0]);
-    if (has_bias()) Pass::row_sum(f.dy, f.rows, out(), f.d_parameter[1]);
+    if (has_bias()) {
+      Pass::zero(f.d_parameter[1], out());
+      Pass::add_row_sum(f.dy, f.rows, out(), f.d_parameter[1]);
+    }
     // dx = dy W^T
     if (f.dx)
       Pass::product(ProductShape{f.rows, in(), out(), s(out()), 1, 1, s(out()), s(in())},

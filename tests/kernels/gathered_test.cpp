@@ -81,15 +81,18 @@ std::vector<T> rows_result(const Sizes& s, const Operands<T>& o, Into into, cons
 }
 template <class T>
 std::vector<T> terms_result(const Sizes& s, const Operands<T>& o, Into into, const T* start, bool plain) {
-  const auto a = scattered(s.k, s.m, 3), b = scattered(s.k, s.n, 5);
+  const auto a = scattered(s.k, s.m, 3), b = scattered(s.k, s.n, 5), c = scattered(s.m, s.n, 7);
   std::vector<TermPlace> places;
   for (std::size_t j = 0; j < s.k; ++j) places.push_back({a[j], b[j]});
+  std::vector<RowPlace> rows;  // of A in falling order
+  for (std::size_t i = 0; i < s.m; ++i) rows.push_back({static_cast<std::int32_t>(s.m - 1 - i), c[i]});
   std::vector<T> out(start, start + extent(s.m, s.n));
-  const TermsShape shape{places.data(), s.m, s.n, s.k, static_cast<std::ptrdiff_t>(s.n + 2)};
+  const TermsShape shape{rows.data(), places.data(), s.m, s.n, s.k};
+  const T* bias = into == Into::overwrite ? o.bias.get() : nullptr;
   if (plain)
-    reference_terms_product(shape, o.list.data(), pairs, into, out.data());
+    reference_terms_product(shape, o.list.data(), pairs, bias, into, out.data());
   else
-    terms_product(shape, o.list.data(), pairs, into, out.data());
+    terms_product(shape, o.list.data(), pairs, bias, into, out.data());
   return out;
 }
 
