@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "maml/base/rng.h"
 #include "maml/base/shape.h"
@@ -25,6 +26,8 @@ public:
   virtual void draw(const Draw&) = 0;
   /// To be called ahead of a `draw` that is to come: what lies on disk is on its way into memory meanwhile.
   virtual void prefetch(const Draw&) {}
+  /// Names of the classes of the draw's first task, by their labels; none where classes have no names.
+  virtual std::vector<std::string> class_names(const Draw&) { return {}; }
   /// Memory taken on construction, 0 where a group does not say.
   virtual std::size_t bytes() const { return 0; }
 };

@@ -130,6 +130,17 @@ public:
     }
   }
 
+  std::vector<std::string> class_names(const Draw& draw) override {
+    Rng rng = this->stream(draw, 0);
+    choose(rng, draw.purpose);
+    std::vector<std::string> names;
+    for (const Way& way : ways_) {
+      const std::string turned = way.turns == 0 ? "" : ", turned " + std::to_string(90 * way.turns) + "\xC2\xB0";
+      names.push_back(set_->pack->classes()[way.number].name + turned);
+    }
+    return names;
+  }
+
   std::size_t bytes() const override {
     return SupervisedGroup<T>::bytes() + sizeof(std::uint32_t) * (largest(*set_) + choices_.size() + images_.size());
   }

@@ -18,7 +18,7 @@ struct ImageDomainOptions {
 /// Classification of images: a task draws `ways` classes from the split of its purpose (train, validation, test) and of
 /// each `shots` + `query_shots` images, all of them different. Classes come in random order and are labelled 0, 1, ..
 /// in that order. Row s * ways + w of the support set, and of the query set, is an image labelled w. Inputs are value /
-/// 255 in the order height, width, channels.
+/// 255 in the order height, width, channels. Classes are named as in the pack, turned ones `name, turned 90°`.
 std::unique_ptr<Domain> make_images(const ImageDomainOptions& options);
 
 }  // namespace maml

@@ -194,6 +194,31 @@ TEST_CASE("images: each rotation as a class of its own") {
   }
 }
 
+TEST_CASE("images: the classes of a draw have their names in the pack, with their turns") {
+  const ScratchFolder scratch;
+  const SmallPack pack;
+  pack.write(scratch.file("pack"));
+  for (const std::string rotations : {"none", "task", "classes"}) {
+    const auto domain = make_images({scratch.file("pack"), rotations});
+    const auto group = domain->group<float>(2, episode(3, 1, 1));
+    bool has_turned = false;
+    for (std::uint32_t first = 0; first < 8; ++first) {
+      const Draw draw{5, Purpose::test_task, 0, first};
+      const auto names = group->class_names(draw);
+      group->draw(draw);
+      CHECK(group->class_names(draw) == names);
+      REQUIRE(names.size() == 3);
+      const auto rows = Reader(pack).rows(group->support(0, {}), 0);
+      for (const auto& row : rows) {
+        const std::string turned = row.turns == 0 ? "" : ", turned " + std::to_string(90 * row.turns) + "\xC2\xB0";
+        CHECK(names[row.label] == "test" + std::to_string(row.number - pack.train - pack.validation) + turned);
+        has_turned = has_turned || row.turns != 0;
+      }
+    }
+    CHECK(has_turned == (rotations != "none"));
+  }
+}
+
 TEST_CASE("images: a task is a function of its own numbers alone, in float as in double") {
   const ScratchFolder folder;
   const SmallPack small;
