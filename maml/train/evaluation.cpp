@@ -8,7 +8,7 @@
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
 #include "maml/base/workers.h"
-#include "maml/train/inner_loop.h"
+#include "maml/train/protocol_tasks.h"
 
 namespace maml {
 
@@ -16,27 +16,6 @@ namespace {
 
 /// Of tasks that neither training, validation nor eval.seed draws.
 constexpr std::uint64_t fresh_seed = 1000003;
-
-/// The mode that a protocol's tasks are evaluated in.
-Mode mode_of(const Protocol& protocol) {
-  return {.evaluating = true, .statistics = protocol.statistics};
-}
-
-/// With sizes and statistics filled in.
-Protocol completed(Protocol protocol, const Experiment& experiment) {
-  const TaskSize size = test_size(experiment.options.data);
-  const auto fill = [](std::size_t& value, std::size_t otherwise) { value = value ? value : otherwise; };
-  // As many as shots, if that is what the config says.
-  fill(protocol.query_shots, protocol.shots && size.query_shots == size.shots ? protocol.shots : size.query_shots);
-  fill(protocol.shots, size.shots);
-  fill(protocol.ways, size.ways);
-  const Model& model = *experiment.model;
-  std::optional<Statistics> statistics;
-  for (std::size_t i = 0; i < model.layer_count() && !statistics; ++i)
-    statistics = model.layer(i).statistics(mode_of(protocol));
-  protocol.statistics = statistics;
-  return protocol;
-}
 
 /// The widths of hidden layers, each once where they are all the same.
 std::string width_of(const Model& model) {
@@ -58,54 +37,26 @@ std::string width_of(const Model& model) {
 /// Metrics of every task, steps + 1 a task.
 std::vector<float> measure(const Experiment& experiment, const Weights& weights, const Protocol& protocol,
                            const EvaluationOptions& options) {
-  const Model& model = *experiment.model;
-  const Mode mode = mode_of(protocol);
-  InnerOptions inner = experiment.options.inner;
-  inner.steps = protocol.steps;
-  const EpisodeOptions episode =
-      episode_options(model, mode, inner, {protocol.ways, protocol.shots, protocol.query_shots});
-  const Purpose purpose = protocol.split == "test" ? Purpose::test_task : Purpose::validation_task;
-  const EpisodeShape shape = episode_shape(model, *experiment.domain, episode, purpose);
-
-  const InnerLoop<float> loop(model, experiment.options.inner, mode, weights.state.data());
-  std::vector<float> rates = weights.rates;
-  if (protocol.alpha != 0) std::fill(rates.begin(), rates.end(), static_cast<float>(protocol.alpha));
-  AdaptationOptions adaptation;
-  adaptation.steps = protocol.steps;
-  adaptation.support_rows = shape.support_rows;
-  adaptation.query_rows = shape.query_rows;
-  adaptation.second_order = false;
-  struct Hand {
-    std::unique_ptr<TaskGroup<float>> task;
-    std::unique_ptr<Adaptation<float>> adaptation;
-  };
-  std::vector<Hand> hands;
+  const ProtocolTasks tasks(experiment, weights, protocol);
+  std::vector<ProtocolTasks::Hand> hands;
   const auto wanted = static_cast<std::size_t>(options.threads > 0 ? options.threads : available_threads());
   // Where the budget does not do for all threads, fewer work.
   for (std::size_t count = std::min(wanted, protocol.tasks); hands.empty(); --count) {
-    adaptation.budget = options.budget / count - std::min(options.budget / count, shape.bytes);
     try {
-      std::generate_n(std::back_inserter(hands), count, [&] {
-        return Hand{experiment.domain->group<float>(1, episode), loop.adaptation(adaptation, shape.fixed_support)};
-      });
+      std::generate_n(std::back_inserter(hands), count, [&] { return tasks.hand(options.budget / count); });
     } catch (const BudgetError&) {
       if (count == 1) throw;
       hands.clear();
     }
   }
-  for (auto& hand : hands) hand.adaptation->set_rates(rates.data());
   Workers workers(static_cast<int>(hands.size()));
 
   const auto columns = static_cast<std::size_t>(protocol.steps) + 1;
   std::vector<float> metrics(protocol.tasks * columns);
   workers.each(protocol.tasks, [&](int worker, std::size_t task) {
-    Hand& hand = hands[static_cast<std::size_t>(worker)];
-    const auto draw = [&](std::size_t number) {
-      return Draw{protocol.seed, purpose, 0, static_cast<std::uint32_t>(number)};
-    };
-    hand.task->draw(draw(task));
-    hand.task->prefetch(draw(std::min(task + hands.size(), protocol.tasks - 1)));
-    hand.adaptation->run(weights.parameters.data(), *hand.task);
+    ProtocolTasks::Hand& hand = hands[static_cast<std::size_t>(worker)];
+    hand.task->prefetch(tasks.draw(std::min(task + hands.size(), protocol.tasks - 1)));
+    tasks.adapt(hand, task);
     float loss = 0;
     for (int k = 0; k <= protocol.steps; ++k)
       hand.adaptation->query(k, &loss, &metrics[task * columns + static_cast<std::size_t>(k)], nullptr);
@@ -143,12 +94,6 @@ Protocol protocol(const std::string& name, const Options& options) {
 
 EvaluationSummary evaluate(const Experiment& experiment, const Weights& weights, const Protocol& given,
                            const EvaluationOptions& options) {
-  require(given.tasks >= 1 && given.tasks <= std::numeric_limits<std::uint32_t>::max(), "eval.tasks", "is ",
-          given.tasks, ", but must be from 1 to 4294967295");
-  require(given.steps >= 0, "eval.steps", "is ", given.steps, ", but must be 0 or above");
-  require(std::isfinite(given.alpha), "alpha", "is not finite");
-  require(given.split == "test" || given.split == "validation", "split", "unknown value '", given.split,
-          "' (known: test, validation)");
   EvaluationSummary summary;
   summary.protocol = completed(given, experiment);
   summary.width = width_of(*experiment.model);
