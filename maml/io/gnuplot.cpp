@@ -63,7 +63,7 @@ std::string key_command(Figure::Legend legend) {
   case Figure::Legend::bottom_left:
     return "set key" + common + "inside vertical maxcols 1 bottom left Left reverse\n";
   case Figure::Legend::below:
-    return "set key" + common + "outside below center horizontal Left reverse\n";
+    return "set key" + common + "outside below center horizontal Left reverse title ' ' font 'DejaVu Sans,4'\n";
   case Figure::Legend::none:
     break;
   }
@@ -86,7 +86,7 @@ std::string figure_commands(const Figure& figure, const std::string& prefix) {
   }
   text += "set title " + gnuplot_text(figure.title) + " noenhanced offset 0,-0.3\n";
   text += "set xlabel " + gnuplot_text(figure.x_label) + " noenhanced offset 0,0.3\n";
-  text += "set ylabel " + gnuplot_text(figure.y_label) + " noenhanced offset 0.6,0\n";
+  text += "set ylabel " + gnuplot_text(figure.y_label) + " noenhanced offset 0.3,0\n";
   text += axis_commands(figure, 'x') + axis_commands(figure, 'y');
   return text + key_command(figure.legend) + plots + "\n";
 }

@@ -2,6 +2,7 @@
 
 #include "maml/base/error.h"
 #include "maml/io/atomic_file.h"
+#include "maml/io/csv_log.h"
 #include "maml/io/gnuplot_script.h"
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace {
 
 constexpr double title_size = 11, heading_size = 9.5, label_size = 9, small_size = 8;
 constexpr double widest_label = 130, widest_caption = 96;
-constexpr std::size_t margin = 12, gap = 8, frame_width = 3, largest_side = 8192;
+constexpr std::size_t margin = 12, gap = 8, column_gap = 28, frame_width = 3, largest_side = 8192;
 constexpr std::uint32_t text_color = 0x202020, soft_color = 0x606060, line_color = 0xC8C8C8;
 
 /// The characters of a text; bytes that are no UTF-8 become U+FFFD.
@@ -124,7 +125,7 @@ struct Layout {
   explicit Layout(const PictureBoard& board) : side(board.side) {
     double label_width = 0, caption_width = 0;
     for (const auto& row : board.rows) {
-      label_width = std::max(label_width, text_width(row.label, label_size));
+      for (const auto& line : lines_of(row.label)) label_width = std::max(label_width, text_width(line, label_size));
       for (const auto& picture : row.pictures) {
         cell = std::max(cell, picture.width * enlargement(picture));
         for (const auto& line : lines_of(picture.caption))
@@ -161,25 +162,40 @@ struct Layout {
   std::size_t height(const PictureRow& row) const {
     return heading_height(row) + picture_height(row) + caption_height(row) + gap;
   }
-  std::size_t board_height(const PictureBoard& board) const {
-    std::size_t height = top + margin - gap;
-    for (const auto& row : board.rows) height += this->height(row);
-    return height;
+  /// With its label and heading.
+  std::size_t width(const PictureRow& row) const {
+    const std::size_t pictures = label + row.pictures.size() * (cell_width(row) + gap) - gap;
+    return std::max(pictures, static_cast<std::size_t>(text_width(row.heading, heading_size)) + 1);
   }
-  /// At least as wide as the longest text above the rows.
-  std::size_t board_width(const PictureBoard& board) const {
-    double widest = text_width(board.title, title_size);
-    for (const auto& line : lines_of(board.note)) widest = std::max(widest, text_width(line, small_size));
-    for (const auto& row : board.rows)
-      widest = std::max({widest, text_width(row.heading, heading_size),
-                         static_cast<double>(label + row.pictures.size() * (cell_width(row) + gap) - gap)});
-    return static_cast<std::size_t>(widest) + 1 + 2 * margin;
+};
+
+/// Where rows lie, and how large the board is around them.
+struct Places {
+  struct Place {
+    std::size_t x, y;
+  };
+  std::vector<Place> rows;
+  std::size_t height = 0, width = 0;
+
+  Places(const PictureBoard& board, const Layout& layout) {
+    std::size_t left = margin, right = margin, y = layout.top;
+    for (const auto& row : board.rows) {
+      if (row.begins_column && !rows.empty()) left = right + column_gap, y = layout.top;
+      rows.push_back({left, y});
+      y += layout.height(row);
+      height = std::max(height, y - gap + margin);
+      right = std::max(right, left + layout.width(row));
+    }
+    double header = text_width(board.title, title_size);
+    for (const auto& line : lines_of(board.note)) header = std::max(header, text_width(line, small_size));
+    width = std::max(right, margin + static_cast<std::size_t>(header) + 1) + margin;
   }
 };
 
 void check(const PictureBoard& board) {
   require(!board.rows.empty(), "board", "has no rows (give it at least one)");
-  require(board.side >= 1, "board", "has pictures of side 0 (give them at least 1 point)");
+  require(board.side >= 1 && board.side <= largest_side, "board", "has pictures of side ", board.side,
+          ", but must have 1 to ", largest_side, " points");
   for (std::size_t i = 0; i < board.rows.size(); ++i) {
     const auto& pictures = board.rows[i].pictures;
     require(!pictures.empty(), "board", "row ", i, " has no pictures (give it at least one)");
@@ -195,10 +211,39 @@ void check(const PictureBoard& board) {
   }
 }
 
+/// Smaller by that whole number, each pixel the mean of those it stands for.
+void reduce(Picture& picture, std::size_t by) {
+  const std::size_t height = (picture.height + by - 1) / by, width = (picture.width + by - 1) / by;
+  std::vector<std::uint8_t> pixels;
+  pixels.reserve(height * width * picture.channels);
+  for (std::size_t y = 0; y < picture.height; y += by)
+    for (std::size_t x = 0; x < picture.width; x += by)
+      for (std::size_t c = 0; c < picture.channels; ++c) {
+        const std::size_t bottom = std::min(y + by, picture.height), right = std::min(x + by, picture.width);
+        std::size_t sum = 0;
+        for (std::size_t row = y; row < bottom; ++row)
+          for (std::size_t column = x; column < right; ++column)
+            sum += picture.pixels[(row * picture.width + column) * picture.channels + c];
+        const std::size_t count = (bottom - y) * (right - x);
+        pixels.push_back(static_cast<std::uint8_t>((sum + count / 2) / count));
+      }
+  picture.height = height;
+  picture.width = width;
+  picture.pixels = std::move(pixels);
+}
+
+void reduce_large(PictureBoard& board) {
+  for (auto& row : board.rows)
+    for (auto& picture : row.pictures) {
+      const std::size_t longest = std::max(picture.height, picture.width), most = 2 * board.side;
+      if (longest > most) reduce(picture, (longest + most - 1) / most);
+    }
+}
+
 /// Puts the board's pictures on a canvas and its texts into gnuplot's commands.
 class Painter {
 public:
-  explicit Painter(const PictureBoard& board) : layout_(board), canvas_(canvas_for(board, layout_)) {
+  explicit Painter(const PictureBoard& board) : layout_(board), places_(board, layout_), canvas_(canvas_for(places_)) {
     std::size_t y = margin;
     const auto header = [&](const std::string& text, double size, std::uint32_t color) {
       write(text, margin, static_cast<double>(y), size, color, "left");
@@ -206,40 +251,39 @@ public:
     };
     if (!board.title.empty()) header(board.title, title_size, text_color);
     for (const auto& line : lines_of(board.note)) header(line, small_size, soft_color);
-    y = layout_.top;
-    for (const auto& row : board.rows) {
-      paint(row, y);
-      y += layout_.height(row);
-    }
+    for (std::size_t i = 0; i < board.rows.size(); ++i) paint(board.rows[i], places_.rows[i].x, places_.rows[i].y);
   }
   const Canvas& canvas() const { return canvas_; }
   const std::string& labels() const { return labels_; }
 
 private:
-  static Canvas canvas_for(const PictureBoard& board, const Layout& layout) {
-    const std::size_t height = layout.board_height(board), width = layout.board_width(board);
-    require(height <= largest_side && width <= largest_side, "board", "of ", width, " x ", height,
-            " points is larger than ", largest_side, " a side (give it fewer or smaller pictures)");
-    return Canvas(height, width);
+  static Canvas canvas_for(const Places& places) {
+    require(places.height <= largest_side && places.width <= largest_side, "board", "of ", places.width, " x ",
+            places.height, " points is larger than ", largest_side, " a side (give it fewer or smaller pictures)");
+    return Canvas(places.height, places.width);
   }
 
   /// y: of the line's top.
   void write(const std::string& text, double x, double y, double size, std::uint32_t color, const char* where) {
     const double middle = static_cast<double>(canvas_.height()) - y - static_cast<double>(line_height(size)) / 2;
-    labels_ += "set label " + gnuplot_text(joined(characters(text))) + " at " + std::to_string(x) + "," +
-               std::to_string(middle) + " " + where + " noenhanced front font 'DejaVu Sans," + std::to_string(size) +
+    labels_ += "set label " + gnuplot_text(joined(characters(text))) + " at " + shortest_text(x) + "," +
+               shortest_text(middle) + " " + where + " noenhanced front font 'DejaVu Sans," + shortest_text(size) +
                "' textcolor " + color_text(color) + "\n";
   }
 
-  void paint(const PictureRow& row, std::size_t y) {
-    if (!row.heading.empty()) write(row.heading, margin, static_cast<double>(y), heading_size, text_color, "left");
+  void paint(const PictureRow& row, std::size_t x, std::size_t y) {
+    const auto left = static_cast<double>(x);
+    if (!row.heading.empty()) write(row.heading, left, static_cast<double>(y), heading_size, text_color, "left");
     y += layout_.heading_height(row);
     const std::size_t height = layout_.picture_height(row);
-    const double middle = static_cast<double>(y) + static_cast<double>(height) / 2;
-    if (!row.label.empty())
-      write(shortened(row.label, widest_label, label_size), margin,
-            middle - static_cast<double>(line_height(label_size)) / 2, label_size, text_color, "left");
-    std::size_t x = margin + layout_.label;
+    const auto lines = lines_of(row.label);
+    const auto line = static_cast<double>(line_height(label_size));
+    double top = static_cast<double>(y) + (static_cast<double>(height) - static_cast<double>(lines.size()) * line) / 2;
+    for (const auto& text : lines) {
+      write(shortened(text, widest_label, label_size), left, top, label_size, text_color, "left");
+      top += line;
+    }
+    x += layout_.label;
     const std::size_t cell = layout_.cell_width(row);
     for (const auto& picture : row.pictures) {
       paint(picture, x, y, cell, height);
@@ -266,6 +310,7 @@ private:
   }
 
   Layout layout_;
+  Places places_;
   Canvas canvas_;
   std::string labels_;
 };
@@ -295,8 +340,10 @@ std::string shortened(const std::string& text, double width, double font_size) {
   return joined(whole.first(head)) + ellipsis + joined(whole.last(tail));
 }
 
-void draw_board(const PictureBoard& board, const std::string& path_without_extension) {
-  check(board);
+void draw_board(const PictureBoard& given, const std::string& path_without_extension) {
+  check(given);
+  PictureBoard board = given;
+  reduce_large(board);
   const Painter painter(board);
   const Canvas& canvas = painter.canvas();
   const GnuplotScript script;

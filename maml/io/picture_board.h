@@ -18,8 +18,9 @@ struct Picture {
 
 struct PictureRow {
   std::string heading = {};  ///< in a line of its own above the row; "": none
-  std::string label = {};    ///< at its left
+  std::string label = {};    ///< at its left; lines end in \n
   std::vector<Picture> pictures;
+  bool begins_column = false;  ///< goes to the top again, at the right of all rows before
 };
 
 /// Rows of pictures. All texts are UTF-8 and are printed as they are, without any markup; those that are too long for
@@ -28,10 +29,12 @@ struct PictureBoard {
   std::string title = {};
   std::string note = {};  ///< below the title, smaller; lines end in \n
   std::vector<PictureRow> rows;
-  std::size_t side = 60;  ///< points that a picture's longer side gets at most, where it has no more pixels than that
+  /// Pictures whose longer side has more pixels than twice this are made smaller by a whole number, those that have
+  /// less than this are enlarged by the largest whole number that keeps them within so many points.
+  std::size_t side = 60;
 };
 
-/// Writes `path_without_extension` .png and .svg like `plot`, every pixel enlarged by a whole number.
+/// Writes `path_without_extension` .png and .svg like `plot`; pixels stay crisp.
 /// Errors: those of `plot`; a board without rows, a picture without pixels or with ragged ones, a board too large.
 void draw_board(const PictureBoard& board, const std::string& path_without_extension);
 

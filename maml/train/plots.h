@@ -13,17 +13,20 @@ namespace maml {
 
 struct PlotOptions {
   std::string baseline = {};  ///< folder of a run to show beside; empty: a sibling that fits
-  std::size_t tasks = 600;    ///< test tasks of the error against inner steps
+  std::size_t tasks = 600;    ///< test tasks of the metric against inner steps
   int threads = 0;            ///< 0: all processors; pictures do not depend on it
+  std::string out = {};       ///< folder for the pictures (made if need be); empty: the run's plots/
 };
 
 struct PlotSummary {
-  std::vector<std::string> files;  ///< written, without their extensions .png and .svg
-  std::string baseline;            ///< the run shown beside, if any
+  std::vector<std::string> files;     ///< written, without their extensions .png and .svg
+  std::string baseline;               ///< the run shown beside, if any
+  std::vector<std::string> left_out;  ///< pictures that could not be drawn, and why: `learning: no metrics.csv`
 };
 
-/// Draws a run into its folder plots/: `learning`, `steps` (error against inner steps) and, for the sinusoid,
-/// `adaptation` (the paper's figure 2). Throws Error where there is no gnuplot, or no run.
+/// Draws a run: `learning`, `steps` (error or accuracy against inner steps); for the sinusoid `adaptation` (the paper's
+/// figure 2); for images `gallery` (right and wrong predictions) and `filters` (weights of the first layer). Throws
+/// Error where there is no gnuplot, or no run, or where a packed run is to be drawn into its own folder.
 PlotSummary plot_run(const std::string& run, const PlotOptions& = {});
 
 /// A run beside `run` in its parent folder that was trained by this algorithm on the same tasks; empty if there is
@@ -32,7 +35,11 @@ std::string sibling_run(const std::string& run, const std::string& algorithm);
 
 // The figures, for other pages.
 
-/// Meta-loss over iterations, raw and smoothed, with the validations.
+/// `MAML`, `first-order MAML`, ..
+std::string algorithm_label(const Options&);
+
+/// The run's metric over iterations, raw and smoothed, with the validations and the published value after as many inner
+/// steps as trained (else the last one) as a level.
 Figure learning_figure(const LoadedRun&);
 
 /// The run's metric after so many inner steps, with its 95 % interval.

@@ -21,6 +21,42 @@ if command -v gnuplot >/dev/null; then
   "$MAML" plot run
   test "$(ls run/plots/*.png | wc -l)" -ge 3
   test "$(ls run/plots/*.svg | wc -l)" -ge 3
+
+  # A run on drawn pictures: predictions and filters too; packed for keeping, only into another folder.
+  python3 "$ROOT/tests/e2e/draw_pictures.py"
+  "$MAML" data import images leaves --split 6/2/2 --quiet
+  cat >leaves.toml <<'TOML'
+[model]
+input = [20, 20, 3]
+layers = ["conv2d 10 stride=2", "batch_norm", "relu", "global_mean", "linear 2"]
+loss = "cross_entropy"
+[data]
+domain = "images"
+file = "leaves.maml"
+ways = 2
+shots = 1
+query_shots = 2
+[train]
+iterations = 20
+log_every = 5
+validate_every = 10
+[eval]
+tasks = 20
+steps = 2
+TOML
+  "$MAML" train leaves.toml --out images --quiet
+  "$MAML" plot images --tasks 20
+  for name in learning steps gallery filters; do test -s "images/plots/$name.png" && test -s "images/plots/$name.svg"; done
+  grep -q 'query images right' images/plots/gallery.svg
+  grep -q 'All 10 filters of conv1, 3 x 3' images/plots/filters.svg
+  mkdir packed
+  cp images/config.toml packed/
+  cp images/best.safetensors packed/parameters.safetensors
+  if "$MAML" plot packed 2>refused.txt; then exit 1; fi
+  grep -q 'name a folder with --out' refused.txt
+  "$MAML" plot packed --tasks 20 --out pictures | grep -q 'left out: learning'
+  cmp pictures/gallery.png images/plots/gallery.png
+  test ! -e packed/plots
 fi
 "$MAML" info run | grep 'linear1.weight' >/dev/null
 "$MAML" info sinusoid-10shot | grep 'alpha' >/dev/null

@@ -9,6 +9,7 @@
 #include <array>
 #include <doctest/doctest.h>
 #include <span>
+#include <utility>
 
 using namespace maml;
 using maml_test::bytes_of;
@@ -100,6 +101,30 @@ TEST_CASE("a board's pixels are enlarged by a whole number and stay what they ar
       wrong += at(drawn, top + y, left + x) != expected;
     }
   CHECK(wrong == 0);
+}
+
+TEST_CASE("a board's large pictures are made smaller, and rows may begin another column") {
+  if (!has_gnuplot()) return;
+  const ScratchFolder folder;
+  const auto size_of = [&](const PictureBoard& board) {
+    draw_board(board, folder.file("board"));
+    const std::string bytes = bytes_of(folder.file("board.png"));
+    const Image drawn = decode_image(std::as_bytes(std::span(bytes)), "board.png");
+    return std::pair(drawn.height, drawn.width);
+  };
+  PictureBoard large, small;
+  large.rows.push_back({.pictures = {grey(500, 400, "")}});
+  small.rows.push_back({.pictures = {grey(100, 80, "")}});
+  CHECK(size_of(large) == size_of(small));
+  const auto one = size_of(small);
+  small.rows.push_back(small.rows[0]);
+  const auto below = size_of(small);
+  CHECK(below.first > one.first);
+  CHECK(below.second == one.second);
+  small.rows[1].begins_column = true;
+  const auto beside = size_of(small);
+  CHECK(beside.first == one.first);
+  CHECK(beside.second > one.second);
 }
 
 TEST_CASE("long texts lose their middle") {

@@ -17,26 +17,9 @@ using namespace maml;
 using maml_test::ScratchFolder;
 using maml_test::SmallPack;
 using test::error_of;
-using test::small_run;
+using test::small_image_run;
 
 namespace {
-
-Options image_run(const std::string& file) {
-  Options options = small_run();
-  options.model.input = {6, 6, 1};
-  options.model.layers = {"conv2d 4 stride=2", "batch_norm gamma=false", "relu", "global_mean", "linear 3"};
-  options.model.loss = "cross_entropy";
-  options.model.normalisation = "sum/shots";
-  options.inner.adapt = {"*", "!norm*"};
-  options.data.domain = "images";
-  options.data.file = file;
-  options.data.ways = 3;
-  options.data.shots = 1;
-  options.data.query_shots = 2;
-  options.train.iterations = 6;
-  options.train.validate_every = 3;
-  return options;
-}
 
 /// While it lives, data files are looked for in this folder too.
 struct DataIn {
@@ -52,7 +35,7 @@ TEST_CASE("image run: trained, then evaluated by both protocols, then loaded wit
   pack.images = 20;
   pack.write(scratch.file("small.maml"));
   const DataIn data(scratch.file(""));
-  const Options options = resolved(image_run("small.maml"));
+  const Options options = resolved(small_image_run("small.maml"));
   CHECK(options.data.file == "small.maml");
   const auto folder = RunFolder::create(scratch.file("run"), options);
   const auto summary = train(options, folder);
@@ -93,7 +76,7 @@ TEST_CASE("image run: trained, then evaluated by both protocols, then loaded wit
 TEST_CASE("image run: testing may have other ways and shots, and is checked before training") {
   const ScratchFolder scratch;
   SmallPack().write(scratch.file("small.maml"));
-  Options options = image_run(scratch.file("small.maml"));
+  Options options = small_image_run(scratch.file("small.maml"));
   options.data.test_ways = 2;
   options.data.test_shots = 4;
   CHECK(protocol("own", resolved(options)).shots == 4);
@@ -111,7 +94,7 @@ TEST_CASE("image run: testing may have other ways and shots, and is checked befo
 TEST_CASE("image run: the tasks' own memory counts in the budget") {
   const ScratchFolder scratch;
   SmallPack().write(scratch.file("small.maml"));
-  const Experiment experiment(image_run(scratch.file("small.maml")));
+  const Experiment experiment(small_image_run(scratch.file("small.maml")));
   const auto episode =
       episode_options(*experiment.model, {}, experiment.options.inner, training_size(experiment.options.data));
   const auto shape = episode_shape(*experiment.model, *experiment.domain, episode);

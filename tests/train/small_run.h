@@ -26,6 +26,24 @@ inline Options small_run() {
   return options;
 }
 
+/// The same for images, of a SmallPack: 3 ways, 1 shot, 2 query images of a class, a convolution of 4 filters.
+inline Options small_image_run(const std::string& file) {
+  Options options = small_run();
+  options.model.input = {6, 6, 1};
+  options.model.layers = {"conv2d 4 stride=2", "batch_norm gamma=false", "relu", "global_mean", "linear 3"};
+  options.model.loss = "cross_entropy";
+  options.model.normalisation = "sum/shots";
+  options.inner.adapt = {"*", "!norm*"};
+  options.data.domain = "images";
+  options.data.file = file;
+  options.data.ways = 3;
+  options.data.shots = 1;
+  options.data.query_shots = 2;
+  options.train.iterations = 6;
+  options.train.validate_every = 3;
+  return options;
+}
+
 /// The message of the Error that `body` throws, "" if it throws none.
 template <class Body> std::string error_of(Body body) {
   try {
