@@ -6,12 +6,16 @@
 
 namespace maml {
 
+/// Asks the system for large pages there, where it has any and waits to be asked: less is spent on finding pages.
+void prefer_large_pages(void* memory, std::size_t bytes);
+
 /// A fixed-size array of zeros, aligned for any vector load.
 template <class T> class AlignedArray {
 public:
   AlignedArray() = default;
   explicit AlignedArray(std::size_t size)
       : data_(static_cast<T*>(::operator new(size * sizeof(T) + 1, alignment))), size_(size) {
+    prefer_large_pages(data_, size * sizeof(T));
     for (std::size_t i = 0; i < size; ++i) new (data_ + i) T();
   }
   ~AlignedArray() { ::operator delete(data_, alignment); }
