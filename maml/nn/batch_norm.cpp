@@ -15,7 +15,7 @@ namespace maml::HWY_NAMESPACE {
 ///   transductive  the batch at hand, in testing too (the original MAML)
 ///   support       the support rows; a query batch then begins with them, and gradient and H v flow through both
 ///   running       in training the batch at hand, in evaluation the running statistics
-/// per_step=K keeps weight and bias for each of K inner steps (MAML++). Cache: mean and 1 / std.
+/// per_step=K keeps weight, bias and running statistics for each of K inner steps (MAML++). Cache: mean and 1 / std.
 ///
 /// A rectifier and a pooling of 2 x 2 that follow are taken into the same passes over memory: nothing between x and the
 /// pooled output is stored, backward finds signs and winners again.
@@ -289,8 +289,8 @@ private:
     using Plain = typename Number::Plain;
     if (reads_state(f)) {
       for (std::size_t b = 0; b < blocks; ++b) {
-        mean[b] = Pass::load_constant(f.state, at(b));
-        variance[b] = Pass::load_constant(f.state + channels_, at(b));
+        mean[b] = Pass::load_constant(f.state + set_offset(f.step), at(b));
+        variance[b] = Pass::load_constant(f.state + s(steps_ * channels_) + set_offset(f.step), at(b));
       }
       return;
     }
@@ -333,12 +333,12 @@ private:
       if (f.statistics != Statistics::running || !f.state_delta || !f.state) return;
       using Ref = typename Pass::Ref;
       const auto rate = Pass::Number::set(momentum_);
-      const auto add = [&](std::size_t offset, typename Pass::Number now) HWY_ATTR {
+      const auto add = [&](std::ptrdiff_t offset, typename Pass::Number now) HWY_ATTR {
         const Ref delta{f.state_delta + offset};
         Pass::store(delta, at, Pass::load(delta, at) + rate * (now - Pass::load_constant(f.state + offset, at)));
       };
-      add(0, mean);
-      add(channels_, variance);
+      add(set_offset(f.step), mean);
+      add(s(steps_ * channels_) + set_offset(f.step), variance);
     }
   }
 
@@ -358,7 +358,7 @@ private:
     info.parameters.push_back({"bias", steps * channels, parse_init("batch_norm", "zeros", 1, 1), shape, order});
     info.statistics = parse_statistics("batch_norm", text.word("mode", "transductive"));
     if (info.statistics == Statistics::running)
-      info.state = {{"running_mean", channels, 0}, {"running_var", channels, 1}};
+      info.state = {{"running_mean", steps * channels, 0}, {"running_var", steps * channels, 1}};
     info.reads_output = false;
     info.works_in_place = true;
     info.depends_on_step = per_step;

@@ -233,6 +233,24 @@ TEST_CASE("meta-batch: running statistics move by the mean of the support passes
   for (const float value : state) CHECK(std::abs(value) < 100);
 }
 
+TEST_CASE("meta-batch: running statistics of each inner step move by that step's support pass") {
+  Options options = small_run();
+  options.inner.steps = 2;
+  options.model.layers = {"linear 4", "batch_norm mode=running per_step=3", "relu", "linear 1"};
+  const Experiment experiment(options);
+  MetaBatch<float> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment, 1, plenty));
+  const auto weights = experiment.initial();
+  const auto delta = batch.gradient(weights.parameters.data(), nullptr, weights.state.data(), 0).state_delta;
+  REQUIRE(delta.size() == 24);  // mean and variance of 3 steps of 4 channels
+  for (const std::size_t half : {0, 12})
+    for (std::size_t e = 0; e < 4; ++e) {
+      CHECK(delta[half + e] != 0);
+      CHECK(delta[half + 4 + e] != 0);
+      CHECK(delta[half + e] != delta[half + 4 + e]);
+      CHECK(delta[half + 8 + e] == 0);  // a third step is not taken in training
+    }
+}
+
 TEST_CASE("meta-batch: rollouts under the policy, with more rows than shots") {
   Options options = small_run();
   options.model.input = {2};
