@@ -14,7 +14,7 @@ namespace maml {
 
 namespace {
 
-constexpr std::size_t most_classes = 20, most_images = 8;
+constexpr std::size_t most_classes = 20, most_images = 8, column_classes = 10;
 
 std::uint8_t byte_of(double value) {
   return static_cast<std::uint8_t>(std::lround(255 * std::clamp(value, 0.0, 1.0)));
@@ -87,21 +87,27 @@ std::string gallery_note(const std::vector<JudgedTask>& tasks, const Protocol& p
     text += std::string(", the last being the first with a ") + (right < queries ? "wrong" : "right") + " one";
   text += ", protocol " + protocol.name +
           "; batch statistics: " + (protocol.statistics ? to_string(*protocol.statistics) : std::string("none")) + ".";
-  const std::size_t of_class = tasks.front().query.size() / tasks.front().ways;
-  if (of_class > most_images)
-    text += " Shown: " + std::to_string(most_images) + " of " + std::to_string(of_class) + " query images of a class.";
+  const std::size_t ways = tasks.front().ways;
+  const auto shown = [&](std::size_t most, std::size_t all, const std::string& of) {
+    if (all > most) text += " Shown: " + std::to_string(most) + " of " + std::to_string(all) + " " + of + ".";
+  };
+  shown(most_classes, ways, "classes");
+  shown(most_images, tasks.front().support.size() / ways, "support images of a class");
+  shown(most_images, tasks.front().query.size() / ways, "query images of a class");
   return text;
 }
 
-void append_rows(PictureBoard& board, const JudgedTask& task, bool begins_column) {
+/// in_columns: at the right of all rows before, in columns of `column_classes`.
+void append_rows(PictureBoard& board, const JudgedTask& task, bool in_columns) {
   const std::size_t shots = task.support.size() / task.ways, queries = task.query.size() / task.ways;
+  const std::string name = "test task " + std::to_string(task.number);
   for (std::size_t w = 0; w < std::min(task.ways, most_classes); ++w) {
     PictureRow row{.label = class_label(w < task.classes.size() ? task.classes[w] : "class", w), .pictures = {}};
-    if (w == 0) {
-      row.heading = "test task " + std::to_string(task.number) + ": " + std::to_string(task.right()) + " of " +
-                    std::to_string(task.query.size()) + " right";
-      row.begins_column = begins_column;
-    }
+    row.begins_column = in_columns && w % column_classes == 0;
+    if (w == 0)
+      row.heading = name + ": " + std::to_string(task.right()) + " of " + std::to_string(task.query.size()) + " right";
+    else if (row.begins_column)
+      row.heading = name + ", from class " + std::to_string(w + 1);
     for (std::size_t s = 0; s < std::min(shots, most_images); ++s)
       row.pictures.push_back(task.support[s * task.ways + w]);
     for (std::size_t q = 0; q < std::min(queries, most_images); ++q) {
@@ -209,7 +215,7 @@ std::optional<PictureBoard> gallery_board(const LoadedModel& loaded) {
   // Tasks of few images stand side by side.
   const Protocol& protocol = judge.protocol();
   const bool is_narrow = std::min(protocol.shots, most_images) + std::min(protocol.query_shots, most_images) <= 4;
-  const bool is_tall = protocol.ways > 10;
+  const bool is_tall = protocol.ways > column_classes;
   const auto tasks = tasks_to_show(judge, (is_narrow ? 4 : 2) / (is_tall ? 2 : 1));
   PictureBoard board{.title = title_of(loaded.options) + ": predictions on new tasks", .rows = {}};
   board.note = gallery_note(tasks, protocol);

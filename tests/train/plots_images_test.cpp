@@ -130,6 +130,23 @@ TEST_CASE("image plots: a gallery frames what is right and what is wrong, and sa
   CHECK_FALSE(gallery_board(untrained(test::small_run())));
 }
 
+TEST_CASE("image plots: a gallery of many classes has columns of ten, of twenty at most") {
+  const ScratchFolder scratch;
+  SmallPack pack;
+  pack.train = pack.validation = pack.test = 23;
+  pack.write(scratch.file("small.maml"));
+  Options options = small_image_run(scratch.file("small.maml"));
+  options.data.ways = 22;
+  options.model.layers.back() = "linear 22";
+  const auto board = gallery_board(untrained(options));
+  REQUIRE(board);
+  REQUIRE(board->rows.size() == 40);  // of two tasks
+  for (std::size_t i = 0; i < 40; ++i) CHECK(board->rows[i].begins_column == (i % 10 == 0));
+  CHECK(board->rows[10].heading.ends_with(", from class 11"));
+  CHECK(board->rows[20].heading.ends_with(" of 44 right"));
+  CHECK(board->note.find("20 of 22 classes") != std::string::npos);
+}
+
 TEST_CASE("image plots: filters are the first layer's weights around zero") {
   const ScratchFolder scratch;
   SmallPack grey, colour;
