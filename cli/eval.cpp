@@ -14,7 +14,8 @@ namespace maml::cli {
 namespace {
 
 struct Arguments {
-  std::string run, weights, split = "test";
+  std::string run, weights;
+  std::optional<std::string> split;
   std::vector<std::string> set;
   std::optional<std::string> protocol, statistics;
   std::optional<std::size_t> tasks, ways, shots, query_shots;
@@ -26,8 +27,7 @@ struct Arguments {
 
   /// Whether other tasks, or another way of adapting to them, are asked for than the protocol's.
   bool overrides() const {
-    return split != "test" || !set.empty() || statistics || tasks || ways || shots || query_shots || steps || alpha ||
-           seed;
+    return split || !set.empty() || statistics || tasks || ways || shots || query_shots || steps || alpha || seed;
   }
 };
 
@@ -60,7 +60,7 @@ std::vector<Protocol> protocols(const Arguments& a, const Options& options) {
     p.steps = a.steps.value_or(p.steps);
     p.seed = a.seed.value_or(p.seed);
     p.alpha = a.alpha.value_or(0);
-    p.split = a.split;
+    p.split = a.split.value_or(p.split);
     result.push_back(std::move(p));
   }
   return result;
@@ -142,10 +142,11 @@ constexpr auto examples = R"(Examples:
   maml eval mini-imagenet-5way-1shot --weights theirs.safetensors
 
 Protocols:
-  own       what the config says ([eval], data.test_*)
-  paper     600 tasks, as many query as support examples, statistics of the batch at hand
-  strict    5,000 tasks, 15 query examples a class, statistics of the support set
-  reached   paper's on 10,000 tasks of a seed that nothing was chosen by
+  own         what the config says ([eval], data.test_*)
+  validation  the same on 1,000 validation tasks: what may be chosen by
+  paper       600 tasks, as many query as support examples, statistics of the batch at hand
+  strict      5,000 tasks, 15 query examples a class, statistics of the support set
+  reached     paper's on 10,000 tasks of a seed that nothing was chosen by
 
 The weights are those of the best validation. Tasks are never those of training. eval.json in the run's
 folder gets each evaluation by its protocol, unless an option asks for something else than the protocol's.)";
@@ -157,7 +158,8 @@ void add_eval(CLI::App& program, Chosen& chosen) {
   const auto a = std::make_shared<Arguments>();
   verb->add_option("run", a->run, "The folder of a run, or of runs of several seeds; with --weights a preset or a file")
       ->type_name("RUN|PRESET|FILE.toml");
-  verb->add_option("--protocol", a->protocol, "own, paper, strict or reached [own; classifiers: paper and strict]")
+  verb->add_option("--protocol", a->protocol,
+                   "own, validation, paper, strict or reached [own; classifiers: paper and strict]")
       ->type_name("NAME");
   verb->add_option("--tasks", a->tasks, "Tasks [the protocol's]")->type_name("N");
   verb->add_option("--steps", a->steps, "Inner steps [eval.steps of the run, mostly 10]")->type_name("K");
@@ -168,7 +170,7 @@ void add_eval(CLI::App& program, Chosen& chosen) {
       ->type_name("NAME");
   verb->add_option("--alpha", a->alpha, "Inner rate for all parameters [as trained or learned]")->type_name("A");
   verb->add_option("--seed", a->seed, "Of the tasks [the protocol's]")->type_name("N");
-  verb->add_option("--split", a->split, "test or validation")->type_name("NAME")->capture_default_str();
+  verb->add_option("--split", a->split, "test or validation [the protocol's]")->type_name("NAME");
   verb->add_option("--weights", a->weights, "Weights from any safetensors file, by PyTorch's names")
       ->type_name("FILE.safetensors");
   verb->add_option("--set", a->set, "Sets a key of the table data: --set data.file=other.maml")

@@ -67,7 +67,7 @@ std::vector<float> measure(const Experiment& experiment, const Weights& weights,
 }  // namespace
 
 std::vector<std::string> protocol_names() {
-  return {"own", "paper", "strict", "reached"};
+  return {"own", "validation", "paper", "strict", "reached"};
 }
 
 Protocol protocol(const std::string& name, const Options& options) {
@@ -84,6 +84,11 @@ Protocol protocol(const std::string& name, const Options& options) {
   result.shots = size.shots;
   result.query_shots = size.query_shots;
   if (name == "own") return result;
+  if (name == "validation") {
+    result.tasks = 1000;
+    result.split = "validation";
+    return result;
+  }
   const bool is_strict = name == "strict";
   result.tasks = is_strict ? 5000 : name == "paper" ? 600 : 10000;
   result.query_shots = is_strict ? 15 : size.shots;

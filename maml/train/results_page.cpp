@@ -48,8 +48,16 @@ Record read_record(const std::string& path) {
   }
 }
 
-/// The step that published results are of, else the last.
-int step_shown(const Options& options) {
+/// The step that is best in validation (the first of equals), where that was looked at; else the one that published
+/// results are of, or the last.
+int step_shown(const Options& options, const std::vector<EvaluationSummary>& all) {
+  for (const auto& summary : all) {
+    if (summary.protocol.name != "validation") continue;
+    const auto worse = [&](const EvaluatedStep& a, const EvaluatedStep& b) {
+      return lower_is_better(summary.metric) ? a.mean > b.mean : a.mean < b.mean;
+    };
+    return std::max_element(summary.steps.begin(), summary.steps.end(), worse)->step;
+  }
   return options.about.published.empty() ? options.eval.steps : options.about.published.back().step;
 }
 
@@ -75,7 +83,7 @@ std::string zoo_row(const std::string& path) {
   const auto evaluations = parse_evaluations(read_text_file(folder.evaluation()), folder.evaluation());
   require(!evaluations.empty(), folder.evaluation(), "is empty");
   const Record record = read_record(path + "/record.json");
-  const int step = step_shown(options);
+  const int step = step_shown(options, evaluations);
   std::ostringstream row;
   row << "| " << fs::path(path).filename().string() << " | " << evaluations.front().width << " | " << step << " | ";
   if (!options.about.published.empty()) row << number(options.about.published.back().value, 2);
@@ -111,10 +119,11 @@ std::string zoo_section(const std::string& zoo) {
   }
   require(!rows.empty(), zoo, "holds no finished model (make zoo trains them)");
   return "## Trained models\n\n"
-         "Those in `zoo/`: accuracy in percent on test tasks, with its 95 % interval, after so many inner steps; in\n"
-         "brackets query images a class and whose statistics batch norm takes. Protocols (`maml eval --help`): paper,\n"
-         "600 tasks; strict, 5,000; reached, the paper's on 10,000 tasks that nothing was chosen by. Width: filters,\n"
-         "or units. Hours x threads on the machine that trained it.\n\n"
+         "Those in `zoo/`: accuracy in percent on test tasks, with its 95 % interval, after so many inner steps "
+         "(those\n"
+         "that were best in validation); in brackets query images a class and whose statistics batch norm takes.\n"
+         "Protocols (`maml eval --help`): paper, 600 tasks; strict, 5,000; reached, the paper's on 10,000 tasks that\n"
+         "nothing was chosen by. Width: filters, or units. Hours x threads on the machine that trained it.\n\n"
          "| model | width | steps | published | paper | strict | reached | iterations | hours | instructions |\n"
          "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|\n" +
          rows;

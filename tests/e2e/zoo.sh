@@ -44,7 +44,7 @@ python3 - $name <<'PY'
 import json, sys
 folder = sys.argv[1]
 names = [entry["protocol"]["name"] for entry in json.load(open(folder + "/eval.json"))["evaluations"]]
-assert names == ["own", "paper", "strict", "reached"], names
+assert names == ["own", "validation", "paper", "strict", "reached"], names
 record = json.load(open(folder + "/record.json"))
 assert record["seconds"] > 0 and record["threads"] > 0 and record["isa"], record
 PY
