@@ -7,6 +7,7 @@
 #include "maml/diff/adaptation.h"
 #include "maml/io/atomic_file.h"
 #include "maml/train/bench.h"
+#include "maml/train/inner_loop.h"
 #include "maml/train/meta_batch.h"
 #include "maml/train/trainer.h"
 #include "tests/io/scratch_folder.h"
@@ -20,6 +21,55 @@ using test::error_of;
 using test::small_image_run;
 
 namespace {
+
+/// As the presets' networks, but narrow: strided with a global mean, or pooled. 80 steps of three pictures.
+Options narrow_conv4(const std::string& file, bool pools) {
+  Options options = small_image_run(file);
+  options.model.input = {16, 16, 1};
+  options.model.layers.clear();
+  for (int block = 0; block < 4; ++block) {
+    for (const char* layer : {pools ? "conv2d 16" : "conv2d 16 stride=2", "batch_norm gamma=false", "relu"})
+      options.model.layers.emplace_back(layer);
+    if (pools) options.model.layers.emplace_back("max_pool 2");
+  }
+  for (const char* layer : {pools ? "flatten" : "global_mean", "linear 3"}) options.model.layers.emplace_back(layer);
+  options.inner.steps = 80;
+  options.data.tasks = 3;
+  options.train.iterations = 2;
+  options.train.validate_every = 1;
+  options.train.validation_tasks = 2;
+  options.eval.tasks = 2;
+  return options;
+}
+
+/// How an adaptation of the run spends a budget.
+MemoryPlan plan_within(const Options& options, std::size_t budget) {
+  const Experiment experiment(options);
+  const auto episode =
+      episode_options(*experiment.model, {}, experiment.options.inner, training_size(experiment.options.data));
+  const auto shape = episode_shape(*experiment.model, *experiment.domain, episode);
+  const InnerLoop<float> loop(*experiment.model, experiment.options.inner);
+  AdaptationOptions adaptation;
+  adaptation.steps = options.inner.steps;
+  adaptation.support_rows = shape.support_rows;
+  adaptation.query_rows = shape.query_rows;
+  adaptation.budget = budget;
+  return loop.adaptation(adaptation, shape.fixed_support)->memory();
+}
+
+/// What a run leaves that must not depend on threads, groups and memory.
+std::vector<std::string> results_of(Options options, const std::string& folder, int threads, std::size_t memory_mib,
+                                    std::size_t group) {
+  options.train.threads = threads;
+  options.train.memory_mib = memory_mib;
+  options.train.group = group;
+  const auto run = RunFolder::create(folder, resolved(options), true);
+  train(options, run);
+  std::vector<std::string> files;
+  for (const auto& path : {run.checkpoint(), run.best(), run.metrics(), run.evaluation()})
+    files.push_back(read_text_file(path));
+  return files;
+}
 
 /// While it lives, data files are looked for in this folder too.
 struct DataIn {
@@ -104,4 +154,38 @@ TEST_CASE("image run: the tasks' own memory counts in the budget") {
   CHECK(meta_iteration_flops(experiment) > 0);
   CHECK_THROWS_AS(MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment, 1, 4096)),
                   BudgetError);
+}
+
+TEST_CASE("image run: the same bytes whether tapes are kept or recomputed, on one thread and on two") {
+  const ScratchFolder scratch;
+  SmallPack pack;
+  pack.height = pack.width = 16;
+  pack.write(scratch.file("small.maml"));
+  constexpr std::size_t plenty = 64, lean = 2, lean_for_two = 4;
+  for (const bool pools : {false, true})
+    for (const std::string algorithm : {"maml", "fomaml", "anil"}) {
+      INFO(algorithm, std::string(pools ? ", pooled" : ", strided"));
+      Options options = narrow_conv4(scratch.file("small.maml"), pools);
+      options.outer.algorithm = algorithm;
+      if (algorithm == "anil") options.inner.adapt = {};
+      if (algorithm == "maml") {
+        options.inner.learned = "layer";
+        const MemoryPlan all = plan_within(options, plenty << 20), few = plan_within(options, lean << 20);
+        CHECK(all.tapes_kept == options.inner.steps);
+        CHECK(all.stride == 1);
+        CHECK(few.tapes_kept < 10);
+        CHECK(few.stride > 1);
+        const Experiment experiment(options);
+        const MetaBatch<float> batch(*experiment.model, *experiment.domain,
+                                     meta_batch_options(experiment, 2, lean_for_two << 20));
+        CHECK(batch.workers() == 2);
+        CHECK(batch.bytes() > lean << 20);
+      }
+      const std::string folder = scratch.file("run");
+      const auto one = results_of(options, folder, 1, plenty, 1);
+      CHECK((one == results_of(options, folder, 2, plenty, 1)));
+      CHECK((one == results_of(options, folder, 1, lean, 1)));
+      CHECK((one == results_of(options, folder, 2, lean_for_two, 1)));
+      CHECK((one == results_of(options, folder, 2, plenty, 3)));
+    }
 }
