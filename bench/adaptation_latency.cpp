@@ -1,0 +1,165 @@
+// How long does it take to learn new characters and to classify one? Five pictures, one of each, K inner steps, then
+// one prediction; statistics of the support set, one thread, fresh pictures each time. The model stays loaded.
+//
+//     adaptation_latency [--model PRESET|RUN] [--steps K] [--repeats N] [--isa avx2|avx512] [--json FILE]
+//
+// Work is counted as docs/performance.md says; a coupled prediction goes over the support rows again, and that counts.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "bench/flags.h"
+#include "maml/base/error.h"
+#include "maml/base/rng.h"
+#include "maml/io/atomic_file.h"
+#include "maml/kernels/isa.h"
+#include "maml/kernels/peak.h"
+#include "maml/nn/work.h"
+#include "maml/train/inner_loop.h"
+#include "maml/train/run_folder.h"
+
+namespace maml::bench {
+
+namespace {
+
+/// A run's best weights, or a preset's initial ones.
+LoadedModel loaded(const std::string& what) {
+  if (is_run_folder(what)) return load_run(what);
+  LoadedModel fresh;
+  fresh.options = resolved(preset(what, preset_folders()));
+  fresh.model = std::make_unique<Model>(fresh.options.model);
+  fresh.weights.parameters = fresh.model->initial<float>(fresh.options.train.seed);
+  fresh.weights.rates = InnerLoop<float>(*fresh.model, fresh.options.inner).initial_rates();
+  fresh.weights.state = fresh.model->initial_state<float>();
+  return fresh;
+}
+
+/// One picture of each class and one more to classify: a task of random pixels, 0 or 1.
+class Pictures final : public Task<float> {
+public:
+  Pictures(std::size_t classes, std::size_t pixels) : classes_(classes), x_((classes + 1) * pixels), y_(classes + 1) {
+    for (std::size_t i = 0; i < classes; ++i) y_[i] = static_cast<float>(i);
+  }
+
+  void draw(std::uint32_t number) {
+    Rng rng(0, Purpose::test_task, number);
+    for (float& pixel : x_) pixel = rng.coarse_uniform() < 0.1 ? 0.0f : 1.0f;
+  }
+
+  Batch<float> support(int, Point<float>) override { return rows(classes_); }
+  Batch<float> query(Point<float>) override {
+    Batch<float> all = rows(classes_ + 1);
+    all.support_rows = classes_;
+    return all;
+  }
+
+private:
+  Batch<float> rows(std::size_t count) const {
+    Batch<float> batch;
+    batch.rows = count;
+    batch.x = x_.data();
+    batch.y = y_.data();
+    return batch;
+  }
+
+  std::size_t classes_;
+  std::vector<float> x_, y_;
+};
+
+struct Timing {
+  double median = 0, best = 0;
+};
+
+template <class Call, class Prepare> Timing time_calls(int repeats, const Prepare& prepare, const Call& call) {
+  std::vector<double> seconds;
+  for (int i = -repeats / 10 - 1; i < repeats; ++i) {  // warm-up below 0
+    prepare(static_cast<std::uint32_t>(i + repeats));
+    const auto start = std::chrono::steady_clock::now();
+    call();
+    if (i >= 0) seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return {seconds[seconds.size() / 2], seconds.front()};
+}
+
+nlohmann::ordered_json measure(const LoadedModel& given, const std::string& name, int steps, int repeats, Isa isa) {
+  use_isa(isa);
+  const Model model(given.options.model);  // made on this instruction set
+  const std::size_t classes = model.output().size();
+  const Mode mode{true, Statistics::support};
+  InnerOptions inner = given.options.inner;
+  const InnerLoop<float> loop(model, inner, mode, given.weights.state.data());
+  AdaptationOptions options;
+  options.steps = steps;
+  options.support_rows = classes;
+  options.query_rows = classes + 1;
+  options.second_order = false;
+  const auto adaptation = loop.adaptation(options, true);
+  adaptation->set_rates(given.weights.rates.data());
+  const Predictor<float> predict(model, mode, given.weights.state.data());
+  std::vector<float> tape(predict.tape_size(classes + 1)), outputs((classes + 1) * classes);
+  Pictures pictures(classes, model.input().size());
+
+  double peak = measure_peak_gflops(1, false, isa);
+  const Timing timing = time_calls(
+      repeats, [&](std::uint32_t number) { pictures.draw(number); },
+      [&] {
+        adaptation->run(given.weights.parameters.data(), pictures);
+        const Point<float> adapted = adaptation->theta(steps);
+        predict(adapted, pictures.query(adapted), tape.data(), outputs.data(), 0);
+      });
+  peak = std::max(peak, measure_peak_gflops(1, false, isa));
+
+  WorkOptions work;
+  work.inner_steps = steps;
+  work.support_rows = classes;
+  work.query_rows = classes + 1;
+  work.second_order = false;
+  work.query_gradients = 0;
+  work.mask = loop.layout().mask();
+  work.front_layers = loop.front_layers();
+  const double flops = meta_gradient_flops(model, work);
+  const double fraction = flops / timing.median * 1e-9 / peak;
+  std::printf(
+      "%-7s %s, %zu pictures, %d steps, then one classified: median %.2f ms (best %.2f), %.3f GFLOP, %.0f %% of "
+      "peak (%.1f GFLOP/s)\n",
+      isa_name(isa), name.c_str(), classes, steps, timing.median * 1e3, timing.best * 1e3, flops * 1e-9, 100 * fraction,
+      peak);
+  return {{"model", name},
+          {"isa", isa_name(isa)},
+          {"threads", 1},
+          {"pictures", classes},
+          {"steps", steps},
+          {"median_seconds", timing.median},
+          {"best_seconds", timing.best},
+          {"gflop", flops * 1e-9},
+          {"peak_gflops", peak},
+          {"peak_fraction", fraction}};
+}
+
+void run(const Flags& flags) {
+  const std::string name = flags.text("model", "omniglot-5way-1shot"), only = flags.text("isa", "");
+  const int steps = flags.number("steps", 3), repeats = std::max(1, flags.number("repeats", 500));
+  const LoadedModel model = loaded(name);
+  auto all = nlohmann::ordered_json::array();
+  for (const Isa isa : {Isa::avx2, Isa::avx512})
+    if (isa_supported(isa) && (only.empty() || only == isa_name(isa)))
+      all.push_back(measure(model, name, steps, repeats, isa));
+  if (const std::string file = flags.text("json", ""); !file.empty()) write_atomically(file, all.dump(2) + "\n");
+}
+
+}  // namespace
+}  // namespace maml::bench
+
+int main(int argc, char** argv) try {
+  maml::bench::run(maml::bench::Flags(argc, argv, {"model", "steps", "repeats", "isa", "json"}));
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
+}
