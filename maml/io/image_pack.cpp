@@ -55,7 +55,13 @@ std::shared_ptr<const ImagePack> ImagePack::open(const std::string& path) {
 }
 
 ImagePack::ImagePack(std::string path, std::span<const std::byte> file, PackIndex index)
-    : path_(std::move(path)), file_(file), index_(std::move(index)), is_checked_(index_.classes.size()) {}
+    : path_(std::move(path)), file_(file), index_(std::move(index)), is_checked_(index_.classes.size()) {
+  if (stays_resident()) ::madvise(const_cast<std::byte*>(file_.data()), file_.size(), MADV_WILLNEED);
+}
+
+bool ImagePack::stays_resident() const {
+  return file_.size() <= most_resident;
+}
 
 ImagePack::~ImagePack() {
   unmap(file_);
@@ -94,13 +100,14 @@ const std::uint8_t* ImagePack::pixels(std::uint64_t image) const {
 }
 
 void ImagePack::prefetch(std::uint64_t image) const {
+  if (stays_resident()) return;
   const std::size_t begin = pack_page + image * index_.image_bytes(), page = begin / around * around;
   ::madvise(const_cast<std::byte*>(file_.data()) + page, begin + index_.image_bytes() - page, MADV_WILLNEED);
 }
 
 /// The mapping is of a file and read only, so a page that another thread is reading comes back as it was.
 void ImagePack::release(std::size_t begin, std::size_t end) const {
-  if (file_.size() <= most_resident) return;
+  if (stays_resident()) return;
   begin = begin / around * around;
   ::madvise(const_cast<std::byte*>(file_.data()) + begin, end - begin, MADV_DONTNEED);
 }

@@ -37,11 +37,14 @@ public:
   /// be believed once their class was checked. Pages that were read go back to the system now and then, so that a
   /// process keeps about 32 MB of a pack of any size.
   const std::uint8_t* pixels(std::uint64_t image) const;
-  /// Asks the system to have an image at hand soon.
+  /// Asks the system to have an image at hand soon. A pack small enough to stay in memory was asked for as a whole when
+  /// it was opened.
   void prefetch(std::uint64_t image) const;
 
 private:
   ImagePack(std::string path, std::span<const std::byte> file, PackIndex index);
+  /// Whether pages are never given back.
+  bool stays_resident() const;
   void release(std::size_t begin, std::size_t end) const;
 
   const std::string path_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <numeric>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "maml/base/error.h"
@@ -95,23 +96,39 @@ private:
   std::vector<std::uint32_t> order_, swapped_;  // order_ is 0, 1, .. between the calls
 };
 
+template <class T> T scaled(std::uint8_t value) {
+  return static_cast<T>(value) / 255;
+}
+
+template <class T> std::array<T, 256> scaled_values() {
+  std::array<T, 256> values;
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = scaled<T>(static_cast<std::uint8_t>(i));
+  return values;
+}
+
 /// Values / 255, turned counter-clockwise by so many quarter turns.
 template <class T> void convert(const std::uint8_t* from, const PackIndex& index, std::uint32_t turns, T* to) {
-  const auto scaled = [](std::uint8_t value) { return static_cast<T>(value) / 255; };
   if (turns == 0) {
-    for (std::size_t i = 0; i < index.image_bytes(); ++i) to[i] = scaled(from[i]);
+    for (std::size_t i = 0; i < index.image_bytes(); ++i) to[i] = scaled<T>(from[i]);
     return;
   }
+  static const auto table = scaled_values<T>();  // pixels out of order are looked up in less time than divided
   // Pixel (y, x) comes from pixel begin + y * down + x * right.
   const auto n = static_cast<std::ptrdiff_t>(index.height), channels = static_cast<std::ptrdiff_t>(index.channels);
   const std::ptrdiff_t begin = turns == 1 ? n - 1 : turns == 2 ? n * n - 1 : n * (n - 1);
   const std::ptrdiff_t down = turns == 1 ? -1 : turns == 2 ? -n : 1;
   const std::ptrdiff_t right = turns == 1 ? n : turns == 2 ? -1 : -n;
-  for (std::ptrdiff_t y = 0; y < n; ++y)
-    for (std::ptrdiff_t x = 0; x < n; ++x) {
-      const std::uint8_t* pixel = from + (begin + y * down + x * right) * channels;
-      for (std::ptrdiff_t c = 0; c < channels; ++c) *to++ = scaled(pixel[c]);
+  const auto turn = [&](auto channels_of) {
+    for (std::ptrdiff_t y = 0; y < n; ++y) {
+      const std::uint8_t* pixel = from + (begin + y * down) * channels_of;
+      for (std::ptrdiff_t x = 0; x < n; ++x, pixel += right * channels_of)
+        for (std::ptrdiff_t c = 0; c < channels_of; ++c) *to++ = table[pixel[c]];
     }
+  };
+  if (channels == 1)
+    turn(std::integral_constant<std::ptrdiff_t, 1>{});
+  else
+    turn(channels);
 }
 
 template <class T> class ImageGroup final : public SupervisedGroup<T> {
