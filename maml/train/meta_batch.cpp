@@ -6,20 +6,13 @@
 
 #include "maml/algorithms/algorithm.h"
 #include "maml/base/error.h"
+#include "maml/base/finite.h"
 #include "maml/base/workers.h"
 #include "maml/train/experiment.h"
 #include "maml/train/inner_loop.h"
 #include "maml/train/tree_sum.h"
 
 namespace maml {
-
-namespace {
-
-template <class T> bool all_finite(const T* values, std::size_t n) {
-  return std::all_of(values, values + n, [](T value) { return std::isfinite(value); });
-}
-
-}  // namespace
 
 template <class T> class MetaBatch<T>::Impl {
 public:
@@ -92,8 +85,8 @@ public:
       const std::size_t first = run(hand, theta, iteration, item);
       for (std::size_t i = 0; i < group_; ++i)
         if (!std::isfinite(hand.out.losses[i]) ||
-            !all_finite(hand.out.gradient.data() + i * parameters_, parameters_) ||
-            !all_finite(hand.out.d_rates.data() + i * rates_, rates_))
+            !all_finite(std::span<const T>(hand.out.gradient).subspan(i * parameters_, parameters_)) ||
+            !all_finite(std::span<const T>(hand.out.d_rates).subspan(i * rates_, rates_)))
           return first + i;
     }
     return {};

@@ -1,7 +1,6 @@
 #include "maml/train/trainer.h"
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include <limits>
 
 #include "maml/base/error.h"
+#include "maml/base/finite.h"
 #include "maml/io/atomic_file.h"
 #include "maml/io/csv_log.h"
 #include "maml/io/folder_lock.h"
@@ -33,14 +33,6 @@ double seconds_since(Clock::time_point start) {
 const std::vector<std::string> metric_columns = {"iteration",  "meta_loss",      "pre", "post", "rate",
                                                  "validation", "validation_ci95"};
 const std::vector<std::string> timing_columns = {"iteration", "seconds", "iterations_per_second"};
-
-/// Written over bits, so that it takes whole registers: it runs every iteration.
-bool all_finite(const std::vector<float>& values) {
-  constexpr std::uint32_t exponent = 0x7f800000u;
-  std::uint32_t bad = 0;
-  for (const float value : values) bad |= (std::bit_cast<std::uint32_t>(value) & exponent) == exponent;
-  return bad == 0;
-}
 
 template <class Result> void add_to(MetricSums& sums, const Result& result) {
   sums.loss += result.loss;
@@ -159,7 +151,8 @@ private:
     Weights& weights = now_.weights;
     const auto iteration = static_cast<std::uint32_t>(now_.iteration);
     auto& result = batch_.gradient(weights.parameters.data(), weights.rates.data(), weights.state.data(), iteration);
-    if (!std::isfinite(result.loss) || !all_finite(result.gradient) || !all_finite(result.d_rates)) give_up(iteration);
+    if (!std::isfinite(result.loss) || !all_finite<float>(result.gradient) || !all_finite<float>(result.d_rates))
+      give_up(iteration);
     const OuterOptions& outer = options_.outer;
     const double rate = scheduled_rate(outer, outer.rate, now_.iteration, options_.train.iterations);
     outer_.step(weights.parameters.data(), result.gradient.data(), rate);
@@ -237,7 +230,7 @@ private:
 
   /// Rows first, then the checkpoint that counts on them.
   void save() {
-    if (!all_finite(now_.weights.parameters) || !all_finite(now_.weights.rates))
+    if (!all_finite<float>(now_.weights.parameters) || !all_finite<float>(now_.weights.rates))
       fail(folder_.path(), "the parameters ceased to be finite by iteration ", now_.iteration,
            " (try a smaller outer.rate, or clipping: outer.clip = 10; the checkpoint of iteration ", saved_at_,
            " is kept)");
