@@ -53,7 +53,7 @@ int show(const ShowArguments& a) {
 void print_pack(const std::string& path, const PackIndex& index) {
   std::cout << path << ": " << with_commas(index.images()) << " images of " << index.height << " x " << index.width
             << " x " << index.channels << " in " << with_commas(index.classes.size()) << " classes\n"
-            << index.about << "\n\n";
+            << index.about << "\nPrepared: " << (index.preparation.empty() ? "not known" : index.preparation) << "\n\n";
   Table table({"split", "classes", "groups", "images", "in a class"});
   for (const Split split : all_splits) {
     std::size_t classes = 0, images = 0, least = 0, most = 0;

@@ -42,8 +42,7 @@ std::vector<Planned> new_runs(const Arguments& a, std::string& folder, FreshFold
   apply(a, options);
   if (!a.init.empty()) options.train.init = a.init;
   if (a.seed) options.train.seed = *a.seed;
-  options = resolved(options);
-  require_trainable(options);
+  options = require_trainable(options);
   folder = !a.out.empty() ? a.out : free_run_folder("runs/" + short_name(a.what), a.overwrite);
   require(!a.overwrite || options.train.init.rfind(folder + "/", 0) != 0, "--init",
           "names a checkpoint of the run that --overwrite replaces (choose another --out)");

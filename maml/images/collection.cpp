@@ -1,7 +1,6 @@
 #include "maml/images/collection.h"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <optional>
 #include <unordered_map>
@@ -16,19 +15,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool is_picture(const std::string& path) {
-  std::string extension = fs::path(path).extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
-}
-
-Image prepared(Image image, const Recipe& recipe) {
-  if (recipe.colours == Colours::grey) image = to_grey(image);
-  if (recipe.colours == Colours::colour) image = to_colour(image);
-  if (recipe.resizes) image = resize(image, recipe.height, recipe.width, recipe.filter);
-  if (recipe.inverts)
-    for (auto& value : image.pixels) value = static_cast<std::uint8_t>(255 - value);
-  return image;
+/// The extents that a picture is to have in the pack.
+Shape shape_of(const Image& image, const Recipe& recipe) {
+  const std::size_t channels = recipe.colours == Colours::as_they_are ? image.channels
+                               : recipe.colours == Colours::grey      ? 1
+                                                                      : 3;
+  if (!recipe.resizes) return Shape{{image.height, image.width, channels}};
+  return Shape{{recipe.height, recipe.width, channels}};
 }
 
 /// Opens the pack when the first picture says what it is to hold, and lets in none that differs.
@@ -122,6 +115,7 @@ ImportSummary Collection::pack(const Recipe& recipe, const ImportCallbacks& call
   plan.height = recipe.height;
   plan.width = recipe.width;
   plan.about = recipe.about;
+  plan.preparation = to_text(recipe.preparation);
   std::vector<std::unordered_map<std::string, std::pair<std::size_t, std::size_t>>> places(sources_.size());
   std::size_t total = 0;
   for (auto& [name, found] : classes) {
@@ -142,7 +136,8 @@ ImportSummary Collection::pack(const Recipe& recipe, const ImportCallbacks& call
       std::optional<Image> image;
       try {
         require(file.fault.empty(), name, "cannot be read: ", file.fault);
-        image = prepared(decode_image(file.bytes, name), recipe);
+        const Image picture = decode_image(file.bytes, name);
+        image = prepared(picture, recipe.preparation, shape_of(picture, recipe));
       } catch (const Error& error) {
         if (options_.on_broken == OnBroken::fail) throw;
         ++summary.broken;

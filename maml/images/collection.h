@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "maml/images/import.h"
+#include "maml/images/preparation.h"
 #include "maml/images/source.h"
 #include "maml/io/image_pack_index.h"
 
@@ -31,9 +32,8 @@ struct FoundClass {
 struct Recipe {
   std::size_t height = 0, width = 0;  ///< 0: of the first one
   bool resizes = false;               ///< else other extents are an Error
-  Filter filter = Filter::nearest;
   Colours colours = Colours::as_they_are;
-  bool inverts = false;
+  Preparation preparation;
   std::string about;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <filesystem>
 
 #include <png.h>
 
@@ -50,6 +52,12 @@ void require_extents(std::size_t height, std::size_t width, const std::string& n
   require(height >= 1 && width >= 1 && height <= longest_side && width <= longest_side && height * width <= most_pixels,
           name, "is ", height, " x ", width, " pixels (at most ", longest_side, " a side and ", most_pixels,
           " in all; make it smaller)");
+}
+
+bool is_picture(const std::string& path) {
+  std::string extension = std::filesystem::path(path).extension().string();
+  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
 }
 
 Image decode_image(std::span<const std::byte> bytes, const std::string& name) {

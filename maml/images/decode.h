@@ -13,6 +13,9 @@ namespace maml {
 /// 16384 pixels a side or 64 million in all is an Error at `name`.
 Image decode_image(std::span<const std::byte> bytes, const std::string& name);
 
+/// Whether a file's name ends as those of PNGs and JPEGs do.
+bool is_picture(const std::string& path);
+
 // The two behind it.
 Image decode_png(std::span<const std::byte> bytes, const std::string& name);
 Image decode_jpeg(std::span<const std::byte> bytes, const std::string& name);

@@ -84,12 +84,12 @@ ImportSummary import_images(const ImportOptions& options, const ImportCallbacks&
   recipe.height = options.height;
   recipe.width = options.width;
   recipe.resizes = options.height > 0;
-  recipe.filter = options.filter.value_or(Filter::lanczos);
+  recipe.preparation.filter = options.filter.value_or(Filter::lanczos);
   recipe.colours = options.colours;
   std::ostringstream about;
   about << "Pictures from " << source << "; ";
   if (recipe.resizes)
-    about << recipe.height << " x " << recipe.width << ", " << to_string(recipe.filter);
+    about << recipe.height << " x " << recipe.width << ", " << to_string(recipe.preparation.filter);
   else
     about << "size as they are";
   about << "; split " << (rule.kind == SplitRule::Kind::list ? "by list" : split);

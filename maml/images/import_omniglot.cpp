@@ -61,12 +61,12 @@ ImportSummary import_omniglot(const ImportOptions& options, const ImportCallback
   recipe.height = options.height ? options.height : side;
   recipe.width = options.width ? options.width : side;
   recipe.resizes = true;
-  recipe.filter = options.filter.value_or(Filter::nearest);
   recipe.colours = Colours::grey;
-  recipe.inverts = true;
+  recipe.preparation = {.filter = options.filter.value_or(Filter::nearest), .inverted = true};
   std::ostringstream about;
   about << "Omniglot (Lake, Salakhutdinov and Tenenbaum 2015, MIT licence) from " << collection.sources_text() << "; "
-        << recipe.height << " x " << recipe.width << ", " << to_string(recipe.filter) << ", ink 255; split " << split;
+        << recipe.height << " x " << recipe.width << ", " << to_string(recipe.preparation.filter) << ", ink 255; split "
+        << split;
   if (split != by_archive) about << ", seed " << options.split_seed;
   recipe.about = about.str();
   return collection.pack(recipe, callbacks);

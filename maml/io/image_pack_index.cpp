@@ -17,11 +17,11 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "numbers are copied as they lie in the file");
 
 constexpr std::string_view magic = "MAMLPACK";
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
 constexpr std::size_t version_at = 8, extents_at = 16, classes_at = 28, images_at = 32, index_at = 40, size_at = 48,
                       checksum_at = 56;
 constexpr std::size_t largest_extent = 16384, largest_channels = 64, largest_image = std::size_t{1} << 28;
-constexpr std::size_t largest_name = 4096, largest_about = 65536;
+constexpr std::size_t largest_name = 4096, largest_about = 65536, largest_preparation = 256;
 const char* const remedy = " (import it again, or restore it from a copy)";
 
 template <class T> T number_at(std::span<const std::byte> bytes, std::size_t at) {
@@ -125,6 +125,9 @@ void require_sound(const PackIndex& index, const std::string& name) {
   require_extents(index, name);
   require(index.about.size() <= largest_about && is_printable(index.about, true), name,
           "has a text about it that is too long or not plain text (at most ", largest_about, " bytes)");
+  require(index.preparation.size() <= largest_preparation && is_printable(index.preparation, false), name,
+          "says how its images were prepared in a text that is too long or not plain text (at most ",
+          largest_preparation, " bytes on one line)");
   require(!index.classes.empty(), name, "has no classes");
   std::set<std::string_view> names;
   for (const auto& one : index.classes) {
@@ -143,6 +146,7 @@ PackIndex parse_pack_index(std::span<const std::byte> file, const std::string& n
   require(file.size() >= pack_page, name, "is truncated: it has only ", file.size(), " bytes", remedy);
   const auto header = file.first(pack_page);
   const auto found = number_at<std::uint32_t>(header, version_at);
+  require(found >= version, name, "is an image pack of version ", found, ", made by an earlier maml (import it again)");
   require(found == version, name, "is an image pack of version ", found, ", but this program reads version ", version,
           " (import it again)");
 
@@ -167,6 +171,7 @@ PackIndex parse_pack_index(std::span<const std::byte> file, const std::string& n
 
   Reader reader(index, name);
   result.about = reader.text();
+  result.preparation = reader.text();
   std::uint64_t first = 0;
   for (std::uint32_t i = 0; i < classes; ++i) {
     PackedClass one;
@@ -191,6 +196,7 @@ PackIndex parse_pack_index(std::span<const std::byte> file, const std::string& n
 PackEnds format_pack_index(const PackIndex& index) {
   PackEnds ends;
   append_text(ends.index, index.about);
+  append_text(ends.index, index.preparation);
   for (const auto& one : index.classes) {
     append_text(ends.index, one.name);
     append_text(ends.index, one.group);

@@ -12,10 +12,11 @@
 namespace maml {
 
 // An image pack is one file: a page (4096 bytes) of header, the pixels, the index. Numbers are little endian.
-//   header: "MAMLPACK", u32 version (1), u32 0, u32 height, u32 width, u32 channels, u32 classes, u64 images,
+//   header: "MAMLPACK", u32 version (2), u32 0, u32 height, u32 width, u32 channels, u32 classes, u64 images,
 //           u64 offset of the index, u64 its size, u64 XXH3 of this page (this number read as 0) and the index; zeros
 //   pixels: images of height * width * channels bytes one after the other, those of a class together
-//   index:  text about; for each class: text name, text group, u32 split, u64 images, u64 XXH3 of its pixels
+//   index:  text about, text preparation; for each class: text name, text group, u32 split, u64 images, u64 XXH3 of its
+//   pixels
 //           (a text is a u32 length and so many bytes)
 
 /// What a class is for; classes of different splits never meet in a task.
@@ -39,6 +40,9 @@ struct PackIndex {
   std::size_t height = 0, width = 0, channels = 0;
   /// Source, licence, how it was made.
   std::string about;
+  /// How pictures became these pixels, so that others can too, on one line (maml/images/preparation.h has the words);
+  /// empty: not known.
+  std::string preparation;
   std::vector<PackedClass> classes;
 
   std::size_t image_bytes() const { return height * width * channels; }

@@ -53,6 +53,8 @@ public:
   virtual std::size_t targets() const = 0;
   /// Classes that training tasks draw their ways from, 0 for regression.
   virtual std::size_t classes() const { return 0; }
+  /// How pictures were made inputs, as their pack says (PackIndex::preparation); empty for other inputs.
+  virtual std::string preparation() const { return {}; }
   /// Throws Error if tasks for that purpose cannot be drawn so, of too few classes or images say. `draw` throws the
   /// same.
   virtual void check(Purpose, const EpisodeOptions&) const {}

@@ -96,23 +96,19 @@ private:
   std::vector<std::uint32_t> order_, swapped_;  // order_ is 0, 1, .. between the calls
 };
 
-template <class T> T scaled(std::uint8_t value) {
-  return static_cast<T>(value) / 255;
-}
-
-template <class T> std::array<T, 256> scaled_values() {
+template <class T> std::array<T, 256> pixel_inputs() {
   std::array<T, 256> values;
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = scaled<T>(static_cast<std::uint8_t>(i));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = pixel_input<T>(static_cast<std::uint8_t>(i));
   return values;
 }
 
 /// Values / 255, turned counter-clockwise by so many quarter turns.
 template <class T> void convert(const std::uint8_t* from, const PackIndex& index, std::uint32_t turns, T* to) {
   if (turns == 0) {
-    for (std::size_t i = 0; i < index.image_bytes(); ++i) to[i] = scaled<T>(from[i]);
+    for (std::size_t i = 0; i < index.image_bytes(); ++i) to[i] = pixel_input<T>(from[i]);
     return;
   }
-  static const auto table = scaled_values<T>();  // pixels out of order are looked up in less time than divided
+  static const auto table = pixel_inputs<T>();  // pixels out of order are looked up in less time than divided
   // Pixel (y, x) comes from pixel begin + y * down + x * right.
   const auto n = static_cast<std::ptrdiff_t>(index.height), channels = static_cast<std::ptrdiff_t>(index.channels);
   const std::ptrdiff_t begin = turns == 1 ? n - 1 : turns == 2 ? n * n - 1 : n * (n - 1);
@@ -250,6 +246,7 @@ public:
   }
   std::size_t targets() const override { return 1; }
   std::size_t classes() const override { return set_->choices(Split::train); }
+  std::string preparation() const override { return set_->pack->index().preparation; }
   void check(Purpose purpose, const EpisodeOptions& options) const override {
     set_->check(split_for(purpose), options);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,11 @@ struct ImageDomainOptions {
   /// `classes`: a class turned by 0, 1, 2 or 3 quarter turns is a class of its own. Counter-clockwise, square images.
   std::string rotations = "none";
 };
+
+/// The input that the value of a pixel becomes.
+template <class T> T pixel_input(std::uint8_t value) {
+  return static_cast<T>(value) / 255;
+}
 
 /// Classification of images: a task draws `ways` classes from the split of its purpose (train, validation, test) and of
 /// each `shots` + `query_shots` images, all of them different. Classes come in random order and are labelled 0, 1, ..

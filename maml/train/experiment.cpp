@@ -82,6 +82,7 @@ Experiment::Experiment(const Options& given)
     : options(resolved(given)), model(std::make_unique<Model>(options.model)),
       domain(make_domain(options.data, model.get())) {
   require_fit(*model, *domain);
+  if (options.data.preparation.empty()) options.data.preparation = domain->preparation();
 }
 
 Weights Experiment::initial() const {

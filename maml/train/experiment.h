@@ -57,7 +57,7 @@ struct Experiment {
   /// Throws Error naming the key and its mend, also where the data are missing or do not fit the model.
   explicit Experiment(const Options&);
 
-  Options options;  ///< resolved
+  Options options;  ///< resolved; data.preparation as the data say, unless it was given
   std::unique_ptr<Model> model;
   std::unique_ptr<Domain> domain;
 

@@ -68,6 +68,7 @@ struct DataOptions {
   std::size_t tasks = 25;
   std::size_t test_ways = 0, test_shots = 0, test_query_shots = 0;  ///< 0: as in training
   std::string file = "";
+  std::string preparation = "";
   std::string rotations = "none";
   bool oracle = false;
   std::size_t horizon = 100;
@@ -167,6 +168,8 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("data.test_shots", o.data.test_shots, "support examples of a class there; 0 = as in training");
   v("data.test_query_shots", o.data.test_query_shots, "query examples of a class there; 0 = as in training");
   v("data.file", o.data.file, "images: a file of maml data import; here, in the folder MAML_DATA, or in data/");
+  v("data.preparation", o.data.preparation,
+    "images: how pictures become inputs, for maml adapt: \"nearest inverted\", \"lanczos\"; empty = as data.file says");
   v("data.rotations", o.data.rotations,
     "images: none | task = quarter turns drawn for each class of a task | classes = each turn a class of its own");
   v("data.oracle", o.data.oracle, "sinusoid: append the task's own parameters to the input");
@@ -215,7 +218,7 @@ InnerOptions resolved_inner(const InnerOptions&, const std::string& algorithm, c
 void require_fit(const Model&, const Domain&);
 
 /// Whether a resumed run must keep this key as it is: the tables model, inner, outer and data (but not where the data
-/// are), the seeds, and what the best validation and the schedule depend on.
+/// are, nor what they say of themselves), the seeds, and what the best validation and the schedule depend on.
 bool fixes_results(const std::string& key, const Options&);
 
 /// A digest (16 hexadecimal digits) of the keys that `fixes_results` names, those at their defaults left out.

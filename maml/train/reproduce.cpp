@@ -49,7 +49,7 @@ bool have_run(const std::string& path, const Options& options, const Callbacks& 
   std::error_code unreadable;
   if (!fs::exists(path + "/checkpoint.safetensors", unreadable)) {
     fs::remove(path + "/test.json", unreadable);
-    return !train(options, RunFolder::create(path, options, true), callbacks).stopped;
+    return !train(options, RunFolder::create(path, Experiment(options).options, true), callbacks).stopped;
   }
   const RunFolder folder = RunFolder::open(path);
   const Options before = resolved(folder.options());

@@ -170,10 +170,10 @@ Options resolved(const Options& given) {
 bool fixes_results(const std::string& key, const Options& options) {
   const auto table = key.substr(0, key.find('.'));
   const bool ends_schedule = options.outer.schedule == "linear" || options.outer.schedule == "cosine";
-  // Where the data are may change.
-  return table == "model" || table == "inner" || table == "outer" || (table == "data" && key != "data.file") ||
-         key == "train.seed" || key == "train.validation_tasks" || key == "eval.seed" ||
-         (key == "train.iterations" && ends_schedule);
+  // Where the data are may change, and data.preparation is for who adapts.
+  return table == "model" || table == "inner" || table == "outer" ||
+         (table == "data" && key != "data.file" && key != "data.preparation") || key == "train.seed" ||
+         key == "train.validation_tasks" || key == "eval.seed" || (key == "train.iterations" && ends_schedule);
 }
 
 std::string digest(const Options& options) {

@@ -300,11 +300,12 @@ private:
 
 }  // namespace
 
-void require_trainable(const Options& options) {
+Options require_trainable(const Options& options) {
   const Experiment experiment(options);
   check_later_tasks(experiment);
   const std::size_t budget = working_budget(experiment.options, experiment.initial());
   MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment, experiment.threads(), budget));
+  return experiment.options;
 }
 
 TrainSummary train(const Options& options, const RunFolder& folder, const Callbacks& callbacks) {

@@ -40,10 +40,9 @@ struct TrainSummary {
   Weights weights;                              ///< those
 };
 
-/// Throws Error where these options cannot be trained: values, model, data, memory and
-/// `train.init`. To be asked before a folder is
-/// made, or an old run overwritten.
-void require_trainable(const Options&);
+/// The options that an experiment with these has, resolved. Throws Error where they cannot be trained: values, model,
+/// data, memory and `train.init`. To be asked before a folder is made, or an old run overwritten.
+Options require_trainable(const Options&);
 
 /// Meta-trains in a run folder. Where it holds a checkpoint, goes on from there as if never stopped: checkpoint, best,
 /// metrics and evaluation end up with the same bytes. On an instruction set other than the checkpoint's it goes on with

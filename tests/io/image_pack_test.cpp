@@ -58,6 +58,7 @@ TEST_CASE("image pack: what is written in any order is read again") {
   const auto pack = ImagePack::open(path);
   CHECK(pack->path() == path);
   CHECK(pack->index().about == "made by a test");
+  CHECK(pack->index().preparation == "nearest");
   CHECK((pack->index().height == 6 && pack->index().width == 6 && pack->index().channels == 3));
   REQUIRE(pack->classes().size() == 21);
   CHECK(pack->index().images() == 21 * 9);
@@ -116,6 +117,7 @@ TEST_CASE("image pack: a plan that makes no sense is refused and leaves nothing"
   CHECK(
       contains(refused([](PackIndex& plan) { plan.classes[1].name = "train0"; }), "two classes have the name train0"));
   CHECK(contains(refused([](PackIndex& plan) { plan.classes[1].name = "a\nb"; }), "not plain text"));
+  CHECK(contains(refused([](PackIndex& plan) { plan.preparation = "a\nb"; }), "how its images were prepared"));
   CHECK(contains(refused([](PackIndex& plan) { plan.classes[1].count = 0; }), "has no images"));
   CHECK(contains(refused([](PackIndex& plan) { plan.classes.clear(); }), "has no classes"));
   CHECK(contains(refused([](PackIndex& plan) { plan.width = 0; }), "6 x 0 x 1"));
@@ -155,9 +157,12 @@ TEST_CASE("image pack: any cut and any flipped bit is one clear error") {
   put_bytes(bad, "no pack at all");
   CHECK(contains(refusal(bad), "is not an image pack"));
   std::string newer = good;
-  newer[8] = 2;
+  newer[8] = 3;
   put_bytes(bad, newer);
-  CHECK(contains(refusal(bad), "of version 2, but this program reads version 1"));
+  CHECK(contains(refusal(bad), "of version 3, but this program reads version 2"));
+  newer[8] = 1;
+  put_bytes(bad, newer);
+  CHECK(contains(refusal(bad), "of version 1, made by an earlier maml (import it again)"));
   std::string pixel = good;
   pixel[4096 + 2 * 27 + 5] ^= 1;
   put_bytes(bad, pixel);

@@ -26,6 +26,7 @@ struct SmallPack {
     plan.width = width;
     plan.channels = channels;
     plan.about = "made by a test";
+    plan.preparation = "nearest";
     const auto add = [&](maml::Split split, std::size_t count) {
       for (std::size_t c = 0; c < count; ++c)
         plan.classes.push_back({to_string(split) + std::to_string(c), "", split, 0, images, 0});

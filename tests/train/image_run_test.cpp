@@ -123,6 +123,19 @@ TEST_CASE("image run: trained, then evaluated by both protocols, then loaded wit
         0);
 }
 
+TEST_CASE("image run: its config says how pictures were prepared, as the pack does unless it was given") {
+  const ScratchFolder scratch;
+  SmallPack().write(scratch.file("small.maml"));
+  Options options = image_run(scratch.file("small.maml"));
+  CHECK(resolved(options).data.preparation.empty());
+  const Options trained = require_trainable(options);
+  CHECK(trained.data.preparation == "nearest");
+  CHECK(digest(trained) == digest(resolved(options)));
+  CHECK(to_toml(trained).find("preparation = \"nearest\"") != std::string::npos);
+  options.data.preparation = "lanczos inverted";
+  CHECK(Experiment(options).options.data.preparation == "lanczos inverted");
+}
+
 TEST_CASE("image run: testing may have other ways and shots, and is checked before training") {
   const ScratchFolder scratch;
   SmallPack().write(scratch.file("small.maml"));
