@@ -10,7 +10,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace maml::HWY_NAMESPACE {
 
-/// Softmax cross-entropy with whole class numbers; metric: accuracy. Of equal outputs the first class is predicted.
+/// Softmax cross-entropy with whole class numbers, each row times its weight; metric: accuracy, of which weights are no
+/// part. Of equal outputs the first class is predicted.
 class CrossEntropy : public VectorLoss<CrossEntropy> {
 public:
   explicit CrossEntropy(Normalisation normalisation) : VectorLoss("cross_entropy", "accuracy", normalisation) {}
@@ -18,10 +19,11 @@ public:
 
   template <class Pass> typename Pass::One evaluate(const LossFrame<Pass>& f) const {
     using One = typename Pass::One;
-    const One scale = One::set(f.scale(normalisation()));
+    const One all = One::set(f.scale(normalisation()));
     One loss = One::set(0);
     for (std::size_t row = 0; row < f.rows; ++row) {
       const auto output = f.output + s(row * f.size), dy = f.dy + s(row * f.size);
+      const One weight = Pass::constant(f.weight ? f.weight[row] : typename Pass::Scalar(1)), scale = weight * all;
       const std::size_t label = class_of(f.y[row]);
       require(label < f.size, "cross_entropy", "met class ", label, ", but the model tells ", f.size,
               " apart (classes count from 0; change the size of the last layer)");
@@ -30,13 +32,13 @@ public:
       const auto centre = Pass::broadcast(shift);
       One sum = One::set(0);
       Pass::each(f.size, [&](auto at) HWY_ATTR { sum = sum + Pass::sum(exp(Pass::load(output, at) - centre), at); });
-      loss = loss + (log(sum) + shift - Pass::load_one(output, label));
+      loss = loss + weight * (log(sum) + shift - Pass::load_one(output, label));
       if (!f.dy) continue;
       const auto factor = Pass::broadcast(scale / sum);
       Pass::each(f.size, [&](auto at) HWY_ATTR { Pass::store(dy, at, exp(Pass::load(output, at) - centre) * factor); });
       Pass::store_one(dy, label, Pass::load_one(dy, label) - scale);
     }
-    return loss * scale;
+    return loss * all;
   }
 
   template <class Pass> typename Pass::Scalar measure(const LossFrame<Pass>& f) const {

@@ -34,8 +34,9 @@ public:
   std::vector<float> take_parameters(const TensorFile& file, const std::string& prefix) const {
     std::vector<BorderTensor> tensors;
     for (const auto& tensor : file.tensors) {
-      const bool is_other = prefix.empty() && (begins_with(tensor.name, "outer.") ||
-                                               begins_with(tensor.name, "state.") || begins_with(tensor.name, "alpha"));
+      const bool is_other =
+          prefix.empty() && (begins_with(tensor.name, "outer.") || begins_with(tensor.name, "state.") ||
+                             begins_with(tensor.name, "alpha") || begins_with(tensor.name, "support."));
       if (begins_with(tensor.name, prefix) && !is_other && !begins_with(tensor.name, prefix + "alpha"))
         tensors.push_back({tensor.name.substr(prefix.size()), tensor.shape, tensor.as<double>()});
     }
@@ -141,13 +142,19 @@ std::string moment_prefix(std::size_t i) {
 
 }  // namespace
 
+TensorFile to_tensors(const Model& model, const Options& options, const Weights& weights) {
+  const Border border(model, options);
+  TensorFile file;
+  border.put_parameters(file, "", weights.parameters);
+  border.put_state(file, weights.state);
+  if (border.learns_rates()) border.put_rates(file, "", weights.rates);
+  return file;
+}
+
 void write_checkpoint(const std::string& path, const Model& model, const Options& options, const Checkpoint& checkpoint,
                       const std::string& label) {
   const Border border(model, options);
-  TensorFile file;
-  border.put_parameters(file, "", checkpoint.weights.parameters);
-  border.put_state(file, checkpoint.weights.state);
-  if (border.learns_rates()) border.put_rates(file, "", checkpoint.weights.rates);
+  TensorFile file = to_tensors(model, options, checkpoint.weights);
   file.metadata = {{"format", format_name},
                    {"iteration", std::to_string(checkpoint.iteration)},
                    {"isa", checkpoint.isa},

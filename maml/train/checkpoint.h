@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "maml/io/tensor.h"
 #include "maml/train/experiment.h"
 
 namespace maml {
@@ -48,10 +49,13 @@ void write_checkpoint(const std::string& path, const Model&, const Options&, con
 /// model's, or, with `same_run`, that of a run with other options.
 Checkpoint read_checkpoint(const std::string& path, const Model&, const Options&, bool same_run);
 
+/// Weights as tensors of a file: parameters, running statistics, learned rates.
+TensorFile to_tensors(const Model&, const Options&, const Weights&);
+
 /// Weights from a checkpoint, or from a safetensors file of any origin (a checksum is looked at where there is one):
-/// parameters under PyTorch's names and in its layouts, perhaps `alpha..` and `state.NAME` as in a checkpoint. take:
-/// patterns of the parameters to take (see matching_slices); unless that is all of them, the others, rates and state
-/// are as before training.
+/// parameters under PyTorch's names and in its layouts, perhaps `alpha..` and `state.NAME` as in a checkpoint; what
+/// begins with `support.` or `outer.` is passed over. take: patterns of the parameters to take (see matching_slices);
+/// unless that is all of them, the others, rates and state are as before training.
 Weights read_weights(const std::string& path, const Model&, const Options&,
                      const std::vector<std::string>& take = {"*"});
 

@@ -52,8 +52,8 @@ public:
     support_rows = check("support");
     query_rows = check("query");
     has_weights = file.find("support.weight") != nullptr || file.find("query.weight") != nullptr;
-    require(!has_weights || model.loss().name() == "policy_gradient", file.path.empty() ? "tasks" : file.path,
-            "has weights of rows, which only the loss policy_gradient reads (leave them out)");
+    require(!has_weights || model.loss().name() != "mse", file.path.empty() ? "tasks" : file.path,
+            "has weights of rows, which the loss mse does not read (leave them out)");
   }
 
   std::size_t tasks = 0, support_rows = 0, query_rows = 0;

@@ -51,9 +51,9 @@ struct StepCurve {
 /// One curve each (on a logarithmic axis where smaller is better), and published values as points.
 Figure steps_figure(const std::vector<StepCurve>&, const std::vector<Published>&);
 
-/// Outputs of a sinusoid model at wave.x after so many inner steps on the wave's support points.
+/// Outputs of a sinusoid model at wave.x after so many inner steps on the wave's support points (see adapt).
 std::vector<std::vector<double>> adapted_predictions(const LoadedModel&, const Wave&, const std::vector<int>& steps,
-                                                     Mode = {.evaluating = true});
+                                                     std::optional<Statistics> = {});
 /// The `which`-th test wave (from 0) of that seed whose amplitude is at least 2: flat ones show little.
 Wave wave_to_show(std::uint64_t seed, std::size_t shots, int which);
 /// Truth, support points, and predictions after 0, 1 and 10 steps.
