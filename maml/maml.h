@@ -25,6 +25,8 @@
 #include "maml/tasks/point_navigation.h"
 #include "maml/tasks/sinusoid.h"
 #include "maml/tasks/supervised.h"
+#include "maml/train/adapt.h"
+#include "maml/train/adapted_file.h"
 #include "maml/train/evaluation.h"
 #include "maml/train/inner_loop.h"
 #include "maml/train/meta_batch.h"

@@ -6,19 +6,6 @@ cd "$TMP" || exit 1
 source "$ROOT/tests/e2e/refused.sh"
 python3 "$ROOT/tests/e2e/draw_pictures.py" || exit 1
 
-# holds PATTERN COMMAND...: it succeeds and prints that.
-holds() {
-  local pattern=$1 status=0; shift
-  cases=$((cases + 1))
-  "$@" >holds.txt 2>&1 || status=$?
-  if [ "$status" != 0 ] || { [ -n "$pattern" ] && ! grep -Eq -e "$pattern" holds.txt; }; then
-    failures=$((failures + 1))
-    echo "FAILED: $*: exit $status, wanted: $pattern"
-    sed 's/^/  > /' holds.txt
-  fi
-  rm -f holds.txt
-}
-
 data() { "$MAML" data "$@"; }
 
 # Each kind, once.

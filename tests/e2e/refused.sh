@@ -23,3 +23,16 @@ refused() {
     [ "$before" = "$after" ] || find . | sort | sed 's/^/  left: /'
   fi
 }
+
+# holds PATTERN COMMAND...: it succeeds and prints that.
+holds() {
+  local pattern=$1 status=0; shift
+  cases=$((cases + 1))
+  "$@" >holds.txt 2>&1 || status=$?
+  if [ "$status" != 0 ] || { [ -n "$pattern" ] && ! grep -Eq -e "$pattern" holds.txt; }; then
+    failures=$((failures + 1))
+    echo "FAILED: $*: exit $status, wanted: $pattern"
+    sed 's/^/  > /' holds.txt
+  fi
+  rm -f holds.txt
+}
