@@ -72,7 +72,7 @@ Picture picture_of(const Image& image, const Query& query, const AdaptReport& re
 std::string note_of(const AdaptReport& report, std::size_t shown) {
   std::string note = summary_text(report);
   const Score found = score(report);
-  if (found.known > 0) note += "\n" + accuracy_text(found) + " right (green)";
+  if (found.known > 0) note += "\nright (green): " + accuracy_text(found);
   if (shown < report.queries.size())
     note += "\nthe first " + with_commas(shown) + " of " + with_commas(report.queries.size()) + " queries";
   return note;
