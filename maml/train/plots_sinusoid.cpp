@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "maml/base/error.h"
 #include "maml/train/adapt.h"
 #include "maml/train/plots.h"
