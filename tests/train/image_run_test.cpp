@@ -126,7 +126,7 @@ TEST_CASE("image run: trained, then evaluated by both protocols, then loaded wit
 TEST_CASE("image run: its config says how pictures were prepared, as the pack does unless it was given") {
   const ScratchFolder scratch;
   SmallPack().write(scratch.file("small.maml"));
-  Options options = image_run(scratch.file("small.maml"));
+  Options options = small_image_run(scratch.file("small.maml"));
   CHECK(resolved(options).data.preparation.empty());
   const Options trained = require_trainable(options);
   CHECK(trained.data.preparation == "nearest");
