@@ -126,6 +126,7 @@ TEST_CASE("conformance: float against double through the whole meta-gradient of 
       const double error = relative_error(run(0.0f, isa), exact);
       MESSAGE(std::string(c.name), " on ", std::string(isa_name(isa)), ": ", error, ", plain ", plain);
       CHECK(error <= 4 * plain);
+      CHECK(error < 1e-4);  // (the plain loops' may have rounded a rectifier to its other side)
       CHECK(error > 0);
       CHECK(relative_error(run(0.0, isa), exact) < 1e-9);
     }

@@ -136,7 +136,7 @@ TEST_CASE("evaluation: the protocols of the literature, by name") {
   CHECK(reached.query_shots == 2);
   CHECK(reached.seed != 7);
   CHECK(error_of([&] { protocol("papr", options); }) ==
-        "[protocol] unknown 'papr'; did you mean paper? (known: own, paper, strict, reached)");
+        "[protocol] unknown 'papr'; did you mean paper? (known: own, validation, paper, strict, reached)");
 }
 
 TEST_CASE("evaluation: support statistics of a model trained with those of the batch, without training again") {
