@@ -88,9 +88,7 @@ TEST_CASE("plots: with support statistics a prediction does not depend on the re
   const Weights weights = experiment.initial();
   const LoadedModel loaded{experiment.options, std::move(experiment.model), weights};
   Wave wave = wave_to_show(0, 10, 0);
-  const auto of = [&](Statistics statistics) {
-    return adapted_predictions(loaded, wave, {0, 3}, statistics);
-  };
+  const auto of = [&](Statistics statistics) { return adapted_predictions(loaded, wave, {0, 3}, statistics); };
   wave.x = {-1, 2, 4};
   const auto many = of(Statistics::support), together = of(Statistics::transductive);
   wave.x = {-1};
