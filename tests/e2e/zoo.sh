@@ -18,7 +18,7 @@ name=sinusoid-5shot-seed-3
 
 "${zoo[@]}" >out.txt 2>err.txt &
 pid=$!
-until [ -e zoo/inflight/$name/checkpoint.safetensors ]; do sleep 0.01; done
+until [ -e zoo/inflight/$name/best.safetensors ]; do sleep 0.01; done
 status=0
 "$MAML" train --resume zoo/inflight/$name --quiet 2>second.txt || status=$?
 test "$status" = 2
