@@ -1,13 +1,18 @@
 """Draws small data sets into the current folder, with nothing but Python's own library.
 
+    draw_pictures.py            all of the following but the last
+    draw_pictures.py photos     the last
+
 b.zip, e.zip    characters as Omniglot's archives have them, 1 bit, 105 x 105: 6 + 4 of them, 6 drawings each
 train/val/test.zip  as mini-ImageNet's: 6 + 4 + 4 classes of 8 pictures, 84 x 84 in colour
 leaves/, leaves.tar.gz  10 classes of 5 pictures, 20 x 20 in colour, two folders deep
+photos/         16 classes of 16 pictures, 84 x 84 in colour
 """
 import io
 import os
 import random
 import struct
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -57,6 +62,17 @@ def characters(top, count):
             for c in range(count) for d in range(1, 7)]
 
 
+def write(name, data):
+    os.makedirs(os.path.dirname(name), exist_ok=True)
+    with open(name, "wb") as file:
+        file.write(data)
+
+
+if sys.argv[1:] == ["photos"]:
+    for c in range(16):
+        for i in range(16):
+            write(f"photos/kind{c}/{i}.png", photo(f"kind {c}", i, 84))
+    sys.exit()
 pack("b.zip", characters("images_background", 6))
 pack("e.zip", characters("images_evaluation", 4))
 for part, count in ("train", 6), ("val", 4), ("test", 4):
@@ -65,9 +81,7 @@ with tarfile.open("leaves.tar.gz", "w:gz") as archive:
     for c in range(10):
         for i in range(5):
             name, data = f"leaves/tree{c % 2}/kind{c}/{i}.png", photo(f"leaf {c}", i, 20)
-            os.makedirs(os.path.dirname(name), exist_ok=True)
-            with open(name, "wb") as file:
-                file.write(data)
+            write(name, data)
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
