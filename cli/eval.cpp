@@ -53,7 +53,7 @@ std::vector<Protocol> protocols(const Arguments& a, const Options& options) {
     p.tasks = a.tasks.value_or(p.tasks);
     p.ways = a.ways.value_or(p.ways);
     // As many query examples as shots, where the protocol has it so.
-    if (a.shots && p.query_shots == p.shots) p.query_shots = *a.shots;
+    if (a.shots && p.query_shots == p.shots && name != "strict") p.query_shots = *a.shots;
     p.shots = a.shots.value_or(p.shots);
     p.query_shots = a.query_shots.value_or(p.query_shots);
     if (a.statistics) p.statistics = parse_statistics("--statistics", *a.statistics);
@@ -64,6 +64,12 @@ std::vector<Protocol> protocols(const Arguments& a, const Options& options) {
     result.push_back(std::move(p));
   }
   return result;
+}
+
+/// Whether published values may stand beside these: they are of the run's own sizes and rate, and of predictions made
+/// together.
+bool is_as_published(const Arguments& a, const Protocol& p) {
+  return p.name != "strict" && !a.ways && !a.shots && !a.query_shots && !a.statistics && !a.alpha;
 }
 
 /// A model to evaluate; folder: that of its run, if it is one's.
@@ -127,8 +133,8 @@ int run(const Arguments& a) {
             << isa_name(active_isa()) << ")\n";
   for (const auto& of_protocol : evaluations) {
     std::cout << "\n" << protocol_text(of_protocol.front()) << "\n\n";
-    // Published values are those of the run's own shots and rate.
-    print_evaluations(of_protocol, a.shots || a.ways || a.alpha ? AboutOptions{} : options.about);
+    const bool shows_published = is_as_published(a, of_protocol.front().protocol);
+    print_evaluations(of_protocol, shows_published ? options.about : AboutOptions{});
   }
   return 0;
 }

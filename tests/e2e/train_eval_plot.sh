@@ -16,6 +16,14 @@ assert all(row["mean"] > 0 and row["ci95"] > 0 for row in result["steps"]), resu
 PY
 "$MAML" eval run --json >own.txt
 cmp own.txt run/eval.json
+# Published values stand beside their own protocol alone; strict has 15 query examples whatever the shots.
+"$MAML" train sinusoid-5shot --set data.shots=15 --set train.iterations=2 --quiet --out published
+"$MAML" eval published --tasks 20 | grep 'published' >/dev/null
+for other in '--protocol strict' '--query-shots 3' '--statistics support' '--shots 5'; do
+  "$MAML" eval published --tasks 20 $other >table.txt
+  if grep ' published' table.txt; then echo "eval $other shows published values"; exit 1; fi
+done
+"$MAML" eval published --protocol strict --shots 5 --tasks 20 | grep '5 shots, 15 queries' >/dev/null
 "$MAML" eval run --tasks 20 --shots 5 --alpha 0.002 --seed 3 | grep 'step' >/dev/null
 if command -v gnuplot >/dev/null; then
   "$MAML" plot run
