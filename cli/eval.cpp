@@ -111,6 +111,7 @@ int run(const Arguments& a) {
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       const EvaluationOptions how{.threads = a.threads, .budget = options.train.memory_mib << 20};
       evaluations[i].push_back(evaluate(experiment, subject.model.weights, wanted[i], how));
+      if (subject.folder) evaluations[i].back().iteration = subject.model.iteration;
       if (subject.folder && !subject.folder->is_packed() && !a.overrides())
         save_evaluation(subject.folder->evaluation(), evaluations[i].back());
     }

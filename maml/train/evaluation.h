@@ -46,7 +46,8 @@ struct EvaluationSummary {
   Protocol protocol;   ///< sizes filled in, statistics too where the model has any
   std::string width;   ///< filters of the convolutions, else units of the hidden layers: `64`, `256-128-64-64`
   std::string metric;  ///< `mse`, `accuracy` or `loss`: what the model's loss measures
-  std::vector<EvaluatedStep> steps;  ///< 0, 1, ..
+  std::vector<EvaluatedStep> steps;            ///< 0, 1, ..
+  std::optional<std::int64_t> iteration = {};  ///< after which the weights were taken; none: not known
 };
 
 /// Adapts to fresh tasks of the split and judges after every step. The support data follow the rules of training; steps
@@ -62,8 +63,8 @@ double shown_factor(const std::string& metric);
 /// `mse`, `accuracy, %`.
 std::string shown_name(const std::string& metric);
 
-/// {"protocol": {"name": "paper", "tasks": 600, ..}, "width": "64", "metric": "accuracy", "steps": [{"step": 0, "mean":
-/// x, "ci95": y}, ..]} with a final line break; accuracy from 0 to 1.
+/// {"protocol": {"name": "paper", "tasks": 600, ..}, "iteration": 57000, "width": "64", "metric": "accuracy", "steps":
+/// [{"step": 0, "mean": x, "ci95": y}, ..]} with a final line break; accuracy from 0 to 1.
 std::string to_json(const EvaluationSummary&);
 /// {"evaluations": [..]}: what eval.json holds.
 std::string to_json(const std::vector<EvaluationSummary>&);

@@ -24,7 +24,13 @@ Json object_of(const EvaluationSummary& summary) {
   Json steps = Json::array();
   for (const auto& step : summary.steps)
     steps.push_back(Json{{"step", step.step}, {"mean", step.mean}, {"ci95", step.ci95}});
-  return {{"protocol", protocol}, {"width", summary.width}, {"metric", summary.metric}, {"steps", steps}};
+  Json object = {{"protocol", protocol},
+                 {"iteration", nullptr},
+                 {"width", summary.width},
+                 {"metric", summary.metric},
+                 {"steps", steps}};
+  if (summary.iteration) object["iteration"] = *summary.iteration;
+  return object;
 }
 
 EvaluationSummary summary_of(const nlohmann::json& object) {
@@ -46,6 +52,8 @@ EvaluationSummary summary_of(const nlohmann::json& object) {
   p.seed = of.at("seed").get<std::uint64_t>();
   p.split = of.at("split").get<std::string>();
   if (!of.at("alpha").is_null()) p.alpha = of.at("alpha").get<double>();
+  const auto iteration = object.find("iteration");
+  if (iteration != object.end() && !iteration->is_null()) summary.iteration = iteration->get<std::int64_t>();
   summary.width = object.at("width").get<std::string>();
   summary.metric = object.at("metric").get<std::string>();
   for (const auto& step : object.at("steps"))

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
@@ -34,6 +35,7 @@ std::string number(double value, int decimals) {
 
 /// What scripts/zoo notes of a run.
 struct Record {
+  std::int64_t iteration = 0;  ///< of the kept weights
   double seconds = 0;
   int threads = 0;
   std::string isa;
@@ -42,23 +44,29 @@ struct Record {
 Record read_record(const std::string& path) {
   try {
     const auto object = nlohmann::json::parse(read_text_file(path));
-    return {object.at("seconds").get<double>(), object.at("threads").get<int>(), object.at("isa").get<std::string>()};
+    return {object.at("iteration").get<std::int64_t>(), object.at("seconds").get<double>(),
+            object.at("threads").get<int>(), object.at("isa").get<std::string>()};
   } catch (const nlohmann::json::exception& error) {
     fail(path, "is no record of a run: ", error.what());
   }
 }
 
+struct ShownStep {
+  int step = 0;
+  std::optional<Statistics> chosen_by = {};  ///< batch statistics of the validation that it is the best of
+};
+
 /// The step that is best in validation (the first of equals), where that was looked at; else the one that published
 /// results are of, or the last.
-int step_shown(const Options& options, const std::vector<EvaluationSummary>& all) {
+ShownStep step_shown(const Options& options, const std::vector<EvaluationSummary>& all) {
   for (const auto& summary : all) {
     if (summary.protocol.name != "validation") continue;
     const auto worse = [&](const EvaluatedStep& a, const EvaluatedStep& b) {
       return lower_is_better(summary.metric) ? a.mean > b.mean : a.mean < b.mean;
     };
-    return std::max_element(summary.steps.begin(), summary.steps.end(), worse)->step;
+    return {std::max_element(summary.steps.begin(), summary.steps.end(), worse)->step, summary.protocol.statistics};
   }
-  return options.about.published.empty() ? options.eval.steps : options.about.published.back().step;
+  return {options.about.published.empty() ? options.eval.steps : options.about.published.back().step};
 }
 
 std::string accuracy_cell(const std::vector<EvaluationSummary>& all, const std::string& protocol, int step) {
@@ -83,14 +91,16 @@ std::string zoo_row(const std::string& path) {
   const auto evaluations = parse_evaluations(read_text_file(folder.evaluation()), folder.evaluation());
   require(!evaluations.empty(), folder.evaluation(), "is empty");
   const Record record = read_record(path + "/record.json");
-  const int step = step_shown(options, evaluations);
+  const ShownStep shown = step_shown(options, evaluations);
   std::ostringstream row;
-  row << "| " << fs::path(path).filename().string() << " | " << evaluations.front().width << " | " << step << " | ";
+  row << "| " << fs::path(path).filename().string() << " | " << evaluations.front().width << " | " << shown.step;
+  if (shown.chosen_by) row << " (" << to_string(*shown.chosen_by) << ")";
+  row << " | ";
   if (!options.about.published.empty()) row << number(options.about.published.back().value, 2);
   for (const char* protocol : {"paper", "strict", "reached"})
-    row << " | " << accuracy_cell(evaluations, protocol, step);
-  row << " | " << options.train.iterations << " | " << number(record.seconds / 3600, 1) << " x " << record.threads
-      << " | " << record.isa << " |\n";
+    row << " | " << accuracy_cell(evaluations, protocol, shown.step);
+  row << " | " << record.iteration << " | " << number(record.seconds / 3600, 1) << " x " << record.threads << " | "
+      << record.isa << " |\n";
   return row.str();
 }
 
@@ -119,11 +129,15 @@ std::string zoo_section(const std::string& zoo) {
   }
   require(!rows.empty(), zoo, "holds no finished model (make zoo trains them)");
   return "## Trained models\n\n"
-         "Those in `zoo/`: accuracy in percent on test tasks, with its 95 % interval, after so many inner steps "
-         "(those\n"
-         "that were best in validation); in brackets query images a class and whose statistics batch norm takes.\n"
-         "Protocols (`maml eval --help`): paper, 600 tasks; strict, 5,000; reached, the paper's on 10,000 tasks that\n"
-         "nothing was chosen by. Width: filters, or units. Hours x threads on the machine that trained it.\n\n"
+         "Those in `zoo/`: accuracy in percent on test tasks, with its 95 % interval, after so many inner steps: "
+         "those\n"
+         "that were best in validation, whose batch statistics stand in brackets. In brackets beside an accuracy: "
+         "query\n"
+         "images a class and whose statistics batch norm takes. Protocols (`maml eval --help`): paper, 600 tasks;\n"
+         "strict, 5,000; reached, the paper's on 10,000 tasks that nothing was chosen by. Width: filters, or units.\n"
+         "Iterations: after which the weights were taken, those of the best validation in training. Hours x threads "
+         "on\n"
+         "the machine that trained it.\n\n"
          "| model | width | steps | published | paper | strict | reached | iterations | hours | instructions |\n"
          "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|\n" +
          rows;

@@ -274,6 +274,7 @@ private:
     if (!stopped) {
       if (now_.best) summary.weights = read_checkpoint(folder_.best(), *experiment_.model, options_, true).weights;
       summary.evaluation = evaluated(summary.weights, protocol("own", options_));
+      summary.evaluation->iteration = now_.best ? now_.best->iteration : now_.iteration;
       write_atomically(folder_.evaluation(), to_json(std::vector{*summary.evaluation}), "eval");
     }
     summary.seconds = seconds_since(start_);

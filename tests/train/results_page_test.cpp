@@ -30,19 +30,21 @@ TEST_CASE("results page: the table of kept models") {
   std::filesystem::create_directories(model);
   std::filesystem::create_directories(zoo + "/inflight/other");
   put_bytes(model + "/config.toml", to_toml(preset("omniglot-5way-1shot")));
-  put_bytes(model + "/record.json", "{\"seconds\": 7200, \"threads\": 2, \"isa\": \"avx512\"}");
+  put_bytes(model + "/record.json", "{\"iteration\": 57000, \"seconds\": 7200, \"threads\": 2, \"isa\": \"avx512\"}");
   EvaluationSummary paper{{.name = "paper", .ways = 5, .shots = 1, .query_shots = 1}, "64", "accuracy", {}};
   paper.protocol.statistics = Statistics::transductive;
   paper.steps = {{0, 0.2, 0.01}, {3, 0.9876, 0.0012}};
   put_bytes(model + "/eval.json", to_json(std::vector{paper}));
   CHECK(zoo_section(zoo).find("| omniglot-5way-1shot | 64 | 3 | 98.70 | 98.76 ± 0.12 (1 query, transductive) |  |  | "
-                              "60000 | 2.0 x 2 | avx512 |\n") != std::string::npos);
+                              "57000 | 2.0 x 2 | avx512 |\n") != std::string::npos);
   EvaluationSummary validation = paper;
   validation.protocol.name = "validation";
+  validation.protocol.statistics = Statistics::support;
   validation.steps = {{0, 0.2, 0.01}, {1, 0.95, 0.01}, {2, 0.97, 0.01}, {3, 0.97, 0.01}};
   paper.steps.insert(paper.steps.begin() + 1, {2, 0.965, 0.002});
   put_bytes(model + "/eval.json", to_json(std::vector{validation, paper}));
-  CHECK(zoo_section(zoo).find("| omniglot-5way-1shot | 64 | 2 | 98.70 | 96.50 ± 0.20 (") != std::string::npos);
+  CHECK(zoo_section(zoo).find("| omniglot-5way-1shot | 64 | 2 (support) | 98.70 | 96.50 ± 0.20 (") !=
+        std::string::npos);
   put_bytes(model + "/record.json", "{}");
   CHECK(error_of([&] { zoo_section(zoo); }).find("/record.json] is no record of a run: ") != std::string::npos);
 }
