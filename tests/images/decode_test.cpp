@@ -71,6 +71,25 @@ TEST_CASE("decode: PNG of every kind, to the pixel") {
   }
 }
 
+TEST_CASE("decode: a PNG's values are those stored in it, whatever gamma it says they have") {
+  const Image grey = drawn_character(1, 1, 31), colour = photo_like(1, 1, 20, 33);
+  Image dim(1, 6, 1), veiled(1, 3, 4);
+  dim.pixels = {0, 1, 2, 3, 2, 1};
+  veiled.pixels = {10, 20, 30, 255, 10, 20, 30, 0, 10, 20, 30, 51};
+  for (const double gamma : {1.0, 0.45455, 0.2}) {
+    CHECK(decoded(png(grey, {.gamma = gamma})).pixels == grey.pixels);
+    CHECK(decoded(png(colour, {.gamma = gamma})).pixels == colour.pixels);
+    CHECK(decoded(png(colour, {.is_interlaced = true, .gamma = gamma})).pixels == colour.pixels);
+    CHECK(decoded(png(dim, {.bits = 2, .has_palette = true, .gamma = gamma})).pixels ==
+          decoded(png(dim, {.bits = 2, .has_palette = true})).pixels);
+    CHECK(decoded(png(veiled, {.has_alpha = true, .gamma = gamma})).pixels ==
+          std::vector<std::uint8_t>{10, 20, 30, 255, 255, 255, 206, 208, 210});
+  }
+  // Grey of few bits covers the whole range.
+  for (auto& value : dim.pixels) value = static_cast<std::uint8_t>(85 * value);
+  CHECK(decoded(png(dim, {.bits = 2, .gamma = 1})).pixels == std::vector<std::uint8_t>{0, 85, 170, 255, 170, 85});
+}
+
 TEST_CASE("decode: what is transparent lies on white") {
   Image image(1, 3, 4);
   image.pixels = {10, 20, 30, 255, 10, 20, 30, 0, 10, 20, 30, 51};

@@ -86,6 +86,7 @@ std::string png(const Image& image, const PngKind& kind) {
   for (int i = 0; i < 1 << std::min(kind.bits, 8); ++i)
     palette.push_back({static_cast<png_byte>(i), static_cast<png_byte>(255 - i), 7});
   if (kind.has_palette) png_set_PLTE(writer, info, palette.data(), static_cast<int>(palette.size()));
+  if (kind.gamma > 0) png_set_gAMA(writer, info, kind.gamma);
   png_write_info(writer, info);
   if (kind.bits < 8) png_set_packing(writer);
   const std::size_t line = image.width * image.channels * (kind.bits == 16 ? 2 : 1);

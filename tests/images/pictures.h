@@ -23,6 +23,7 @@ struct PngKind {
   bool is_interlaced = false;
   bool has_palette = false;  ///< of an image with one channel: value v becomes colour (v, 255 - v, 7)
   bool has_alpha = false;    ///< the last channel of the image is opacity
+  double gamma = 0;          ///< that it says its values have; 0: it does not say
 };
 std::string png(const maml::Image& image, const PngKind& kind);
 
