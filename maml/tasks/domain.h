@@ -55,8 +55,8 @@ public:
   virtual std::size_t classes() const { return 0; }
   /// How pictures were made inputs, as their pack says (PackIndex::preparation); empty for other inputs.
   virtual std::string preparation() const { return {}; }
-  /// Throws Error if tasks for that purpose cannot be drawn so, of too few classes or images say. `draw` throws the
-  /// same.
+  /// Throws Error if tasks for that purpose cannot be drawn so: of too few classes or images say, or because data are
+  /// damaged, all of which it reads. `draw` throws the same where a task meets it.
   virtual void check(Purpose, const EpisodeOptions&) const {}
   virtual std::unique_ptr<TaskGroup<float>> group_f32(std::size_t tasks, const EpisodeOptions&) const = 0;
   virtual std::unique_ptr<TaskGroup<double>> group_f64(std::size_t tasks, const EpisodeOptions&) const = 0;

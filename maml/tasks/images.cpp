@@ -248,7 +248,9 @@ public:
   std::size_t classes() const override { return set_->choices(Split::train); }
   std::string preparation() const override { return set_->pack->index().preparation; }
   void check(Purpose purpose, const EpisodeOptions& options) const override {
-    set_->check(split_for(purpose), options);
+    const Split split = split_for(purpose);
+    set_->check(split, options);
+    for (const std::uint32_t number : set_->of(split)) set_->pack->check(number);
   }
   std::unique_ptr<TaskGroup<float>> group_f32(std::size_t tasks, const EpisodeOptions& options) const override {
     return std::make_unique<ImageGroup<float>>(set_, tasks, options);

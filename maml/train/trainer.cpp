@@ -54,7 +54,8 @@ std::size_t working_budget(const Options& options, const Weights& weights) {
   return all - std::min(all, OuterOptimiser<float>::bytes(weights.parameters.size() + weights.rates.size()));
 }
 
-/// Throws Error where tasks of validation or testing cannot be drawn: better now than at the first validation.
+/// Throws Error where tasks of validation or testing cannot be drawn, of damaged data say: better now than at the first
+/// validation, or after all of the training.
 void check_later_tasks(const Experiment& experiment) {
   const Options& options = experiment.options;
   const EpisodeOptions later = episode_options(*experiment.model, {}, options.inner, test_size(options.data));

@@ -154,6 +154,32 @@ TEST_CASE("image run: testing may have other ways and shots, and is checked befo
   CHECK(error_of([&] { require_trainable(options); }).find("train") != std::string::npos);
 }
 
+TEST_CASE("image run: a damaged class that validation or testing may draw is found before training") {
+  const ScratchFolder scratch;
+  SmallPack pack;
+  const std::string file = scratch.file("small.maml");
+  pack.write(file);
+  const std::string whole = maml_test::bytes_of(file);
+  const auto damage = [&](std::size_t class_number) {
+    std::string bytes = whole;
+    bytes[pack_page + (class_number + 1) * pack.images * pack.height * pack.width - 1] ^= 1;
+    maml_test::put_bytes(file, bytes);
+  };
+  Options options = small_image_run(file);
+  // One task of few images meets none of these by chance.
+  options.train.validation_tasks = options.eval.tasks = 1;
+  damage(pack.train + pack.validation + pack.test - 1);
+  CHECK(error_of([&] { require_trainable(options); }).find("is damaged: the images of class test6") !=
+        std::string::npos);
+  const auto folder = RunFolder::create(scratch.file("run"), resolved(options));
+  CHECK(error_of([&] { train(options, folder); }).find("class test6") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(folder.checkpoint()));
+  damage(pack.train + 2);
+  CHECK(error_of([&] { require_trainable(options); }).find("class validation2") != std::string::npos);
+  options.train.validate_every = 0;
+  CHECK_NOTHROW(require_trainable(options));
+}
+
 TEST_CASE("image run: the tasks' own memory counts in the budget") {
   const ScratchFolder scratch;
   SmallPack().write(scratch.file("small.maml"));
