@@ -43,15 +43,11 @@ void check(const Arguments& a) {
   const auto is_free = [&](const std::string& path, const char* flag) {
     require(a.overwrite || !exists(path), path, "exists already (choose another ", flag, ", or add --overwrite)");
   };
+  require(a.out.empty() || names_adapted(a.out), a.out,
+          "could not be read again (call what --out writes something.safetensors)");
   if (!a.out.empty()) is_free(a.out, "--out");
   if (!a.picture.empty())
     for (const auto* end : {".png", ".svg"}) is_free(a.picture + end, "--picture");
-}
-
-/// Whether the path is of a model that --out wrote.
-bool is_adapted_file(const std::string& path) {
-  std::error_code unreadable;
-  return fs::is_regular_file(path, unreadable) && fs::path(path).extension() == ".safetensors";
 }
 
 LoadedModel load(const Arguments& a) {
@@ -147,15 +143,25 @@ void predict(const AdaptedModel& adapted, const Preparer& prepare, std::vector<Q
   }
 }
 
+/// An adapted model with all that answering takes.
+struct Ready {
+  const LoadedModel& loaded;
+  const AdaptedModel& adapted;
+  const Preparer& prepare;
+  AdaptReport report;   ///< classes and support are filled in
+  ShownPictures shown;  ///< support is filled in
+};
+
 /// Predicts, then prints, then writes; the picture last, for want of gnuplot hides nothing else.
-void answer(const Arguments& a, const LoadedModel& loaded, const AdaptedModel& adapted, const Preparer& prepare,
-            AdaptReport& report, ShownPictures& shown) {
+void answer(const Arguments& a, Ready ready) {
+  const AdaptedModel& adapted = ready.adapted;
+  AdaptReport& report = ready.report;
   report.model = a.model;
   report.steps = adapted.steps();
   report.statistics = adapted.statistics() ? to_string(*adapted.statistics()) : "";
   report.queries = find_queries(a.query, report.classes);
-  predict(adapted, prepare, report.queries, shown);
-  if (!a.out.empty()) write_adapted(a.out, loaded, adapted, report.classes);
+  predict(adapted, ready.prepare, report.queries, ready.shown);
+  if (!a.out.empty()) write_adapted(a.out, ready.loaded, adapted, report.classes);
   if (a.json)
     std::cout << to_json(report);
   else
@@ -163,7 +169,7 @@ void answer(const Arguments& a, const LoadedModel& loaded, const AdaptedModel& a
   if (!a.out.empty() && !a.json) std::cout << "\nThe adapted model is in " << a.out << "\n";
   if (a.picture.empty()) return;
   std::cout.flush();
-  draw(report, shown, a.picture);
+  draw(report, ready.shown, a.picture);
   if (!a.json) std::cout << "\nPictures of it: " << a.picture << ".png, .svg\n";
 }
 
@@ -180,13 +186,13 @@ int run(Arguments a) {
     const LoadedAdapted was = read_adapted(a.model);
     const Preparer prepare(a.model, was.loaded);
     report.classes = was.classes;
-    answer(a, was.loaded, was.adapted, prepare, report, shown);
+    answer(a, {was.loaded, was.adapted, prepare, std::move(report), std::move(shown)});
     return 0;
   }
   const LoadedModel loaded = load(a);
   const Preparer prepare(a.model, loaded);
   const AdaptedModel adapted = adapt_to_folders(a, loaded, prepare, report, shown);
-  answer(a, loaded, adapted, prepare, report, shown);
+  answer(a, {loaded, adapted, prepare, std::move(report), std::move(shown)});
   return 0;
 }
 

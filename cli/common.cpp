@@ -70,6 +70,15 @@ std::vector<std::string> runs_in(const std::string& folder) {
   return paths;
 }
 
+bool names_adapted(const std::string& path) {
+  return fs::path(path).extension() == ".safetensors";
+}
+
+bool is_adapted_file(const std::string& path) {
+  std::error_code unreadable;
+  return names_adapted(path) && fs::is_regular_file(path, unreadable);
+}
+
 std::vector<std::uint64_t> parse_seeds(const std::string& text) {
   std::vector<std::uint64_t> seeds;
   const auto dots = text.find("..");

@@ -17,6 +17,11 @@ std::string short_name(const std::string& name);
 /// none.
 std::vector<std::string> runs_in(const std::string& folder);
 
+/// Whether a path is such as `maml adapt --out` gives: it ends in .safetensors, by which readers tell it from a run.
+bool names_adapted(const std::string& path);
+/// Whether there is a file of such a path.
+bool is_adapted_file(const std::string& path);
+
 /// `0..4`, `3` or `0,2,5`.
 std::vector<std::uint64_t> parse_seeds(const std::string& text);
 

@@ -5,7 +5,9 @@
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "maml/base/error.h"
+#include "maml/base/nearest.h"
 #include "maml/io/tensor.h"
+#include "maml/train/adapted_file.h"
 #include "maml/train/checkpoint.h"
 #include "maml/train/inner_loop.h"
 #include "maml/train/run_folder.h"
@@ -47,8 +49,21 @@ void print_model(const Model& model, const InnerOptions& inner) {
     std::cout << "  state." << slice.name << " [" << slice.size << "]: running statistics\n";
 }
 
+void print_adapted(const std::string& path) {
+  const LoadedAdapted was = read_adapted(path);
+  print_model(*was.loaded.model, was.loaded.options.inner);
+  const auto statistics = was.adapted.statistics();
+  std::cout << "\nAdapted to " << join(was.classes) << ": " << was.adapted.steps() << " inner steps"
+            << (statistics ? ", statistics " + to_string(*statistics) : "") << " (" << was.loaded.isa << ")\n\n"
+            << to_toml(was.loaded.options);
+}
+
 int run(const std::string& what) {
-  require(!what.empty(), "info", "name a preset, a TOML file or the folder of a run");
+  require(!what.empty(), "info", "name a preset, a TOML file, the folder of a run or an adapted model");
+  if (is_adapted_file(what)) {
+    print_adapted(what);
+    return 0;
+  }
   const Options given = named_options(what);
   if (!given.about.title.empty()) std::cout << given.about.title << "\n";
   if (!given.about.source.empty()) std::cout << given.about.source << "\n";
@@ -78,8 +93,10 @@ int run(const std::string& what) {
 void add_info(CLI::App& program, Chosen& chosen) {
   auto* verb = program.add_subcommand("info", "Shows layers, shapes, parameters and every key of a config");
   const auto what = std::make_shared<std::string>();
-  verb->add_option("what", *what, "A preset, a TOML file, or the folder of a run")->type_name("MODEL.toml|RUN|PRESET");
-  verb->footer("Examples:\n  maml info sinusoid-10shot\n  maml info runs/a\n  maml info my.toml\n\n"
+  verb->add_option("what", *what, "A preset, a TOML file, the folder of a run, or a file of maml adapt --out")
+      ->type_name("MODEL.toml|RUN|PRESET|FILE.safetensors");
+  verb->footer("Examples:\n  maml info sinusoid-10shot\n  maml info runs/a\n  maml info my.toml\n"
+               "  maml info birds.safetensors\n\n"
                "The config it ends with is complete and can be saved as a start of your own:\n"
                "  maml info sinusoid-10shot | sed -n '/^\\[about\\]/,$p' > my.toml");
   verb->callback([what, &chosen] { chosen = [what] { return run(*what); }; });

@@ -106,6 +106,7 @@ AdaptedModel::AdaptedModel(const Model& model, Parts parts) : model_(&model), pa
           "has parameters or statistics of another model");
   require(!is_classifier(model) || (parts_.classes >= 2 && parts_.classes <= model.output().size()), "adapted",
           "tells ", parts_.classes, " classes apart, but the model can tell 2 to ", model.output().size());
+  require(parts_.steps >= 0, "adapted", "has gone ", parts_.steps, " inner steps, but must have gone 0 or above");
   const Mode mode = mode_of(parts_.statistics);
   const std::size_t rows = rows_of(parts_.support.x.size(), model.input().size(), "support.x");
   support_rows_ = model.couples_query(mode) ? rows : 0;
@@ -116,11 +117,17 @@ AdaptedModel::AdaptedModel(const Model& model, Parts parts) : model_(&model), pa
 }
 
 std::size_t AdaptedModel::rows_at_once(std::size_t rows) const {
-  if (is_one_batch_) return rows;
   const auto bytes = [&](std::size_t count) {
     const std::size_t all = support_rows_ + count;
     return sizeof(float) * (predictor_->tape_size(all) + all * (model_->input().size() + model_->output().size()));
   };
+  if (is_one_batch_) {
+    if (bytes(rows) > parts_.budget)
+      throw BudgetError("[memory] a batch of " + std::to_string(rows) + " rows whose statistics are its own takes " +
+                        std::to_string(bytes(rows)) + " bytes, but the budget is " + std::to_string(parts_.budget) +
+                        " (ask about fewer rows at once, or take statistics of the support set)");
+    return rows;
+  }
   std::size_t count = std::min(rows, most_rows_at_once);
   while (count > 1 && bytes(count) > parts_.budget) count /= 2;
   if (bytes(count) > parts_.budget)

@@ -19,7 +19,13 @@ struct SupportSet {
 struct AdaptOptions {
   /// Inner steps; none: as many as in training. Steps beyond the trained ones use the last step's rates.
   std::optional<int> steps = {};
-  /// Of batch norm. None: `support`, so that no prediction depends on another; `running` for a model written with it.
+  /// Where batch norm takes means and variances from. Inner steps take those of the support rows, but with `running`;
+  /// predictions take
+  ///   support: those of the support rows at the adapted parameters, whatever else is asked about;
+  ///   transductive: those of all rows of a call, so that the call is one batch;
+  ///   running: those that training kept, in the inner steps too (an Error for a model that keeps none).
+  /// None: `running` for a model written with it, else `support`, so that no prediction depends on another. A model
+  /// without batch norm has none, whatever is asked for.
   std::optional<Statistics> statistics = {};
   /// Bytes that adapting, and each call that predicts, may take for what it computes. Results do not depend on it.
   std::size_t budget = std::size_t{384} << 20;
@@ -52,7 +58,8 @@ public:
 
   /// Outputs of the model, rows x output size. Those of a row are the same to the bit whatever other rows are in the
   /// call and in whatever order, but with statistics `transductive`, where a call's rows are one batch. Throws Error
-  /// where x is not whole rows, BudgetError where one row takes more than the budget.
+  /// where x is not whole rows, BudgetError where one row (with `transductive`, the one batch) takes more than the
+  /// budget.
   std::vector<float> outputs(std::span<const float> x) const;
   /// Rows x classes(): the softmax over the outputs of the support set's classes. Outputs beyond them, which stand for
   /// nothing, are left out; the probabilities of a row add up to 1. Throws Error for regression.

@@ -62,6 +62,7 @@ LoadedAdapted read_adapted(const std::string& path) {
   require(format != file.metadata.end() && format->second == format_name, path,
           "is no adapted model (maml adapt RUN --support DIR --out FILE writes one)");
   LoadedModel loaded = load_model(parse_options(file.meta("config"), path + ": config"), path);
+  loaded.isa = file.meta("isa");
   AdaptedModel::Parts parts;
   parts.parameters = loaded.weights.parameters;
   parts.state = loaded.weights.state;

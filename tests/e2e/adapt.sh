@@ -110,6 +110,9 @@ refused '\[adapt\] --query is missing' adapt
 refused '\[--steps\] is -1' adapt --query loose --steps -1
 refused '\[nowhere.png\] does not exist' adapt --query nowhere.png
 refused 'kept.safetensors.*exists already.*--overwrite' adapt --query loose --out kept.safetensors
+refused '\[kept.bin\] could not be read again.*\.safetensors' adapt --query loose --out kept.bin
+refused '\[kept\] could not be read again' adapt --query loose --out kept
+holds 'Adapted to e[0-9a-z, -]*: 2 inner steps, statistics support \([a-z0-9]+\)' "$MAML" info kept.safetensors
 refused 'is adapted already' "$MAML" adapt kept.safetensors --support letters --query loose
 refused '\[nowhere\] is no folder' "$MAML" adapt runs/characters --support nowhere --query loose
 refused 'has 5 classes, but the model tells 3 apart.*data.ways=5' "$MAML" adapt runs/leaves --support leaves/tree0 --query loose

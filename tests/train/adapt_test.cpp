@@ -9,6 +9,7 @@
 #include "maml/base/error.h"
 #include "maml/base/rng.h"
 #include "maml/diff/adaptation.h"
+#include "maml/kernels/isa.h"
 #include "maml/train/adapted_file.h"
 #include "maml/train/checkpoint.h"
 #include "maml/train/inner_loop.h"
@@ -151,6 +152,18 @@ TEST_CASE("adapt: statistics are those of the support set, unless the model has 
   CHECK_FALSE(same_bits(alone, {together.begin(), together.begin() + 5}));
 }
 
+TEST_CASE("adapt: a call that is one batch is within the budget, or refused") {
+  const LoadedModel model = loaded(classifier({13, 11, 1}, layer_lists[2]));
+  const auto adapted_within = [&](std::size_t budget) {
+    return adapt(model, support_of(model, unequal), {.statistics = Statistics::transductive, .budget = budget});
+  };
+  const auto x = noise(300 * model.model->input().size(), 2);
+  const AdaptedModel frugal = adapted_within(std::size_t{1} << 20);
+  CHECK_THROWS_WITH_AS(frugal.outputs(x), doctest::Contains("[memory] a batch of 300 rows"), BudgetError);
+  const auto few = std::span(x).first(20 * model.model->input().size());
+  CHECK(same_bits(frugal.outputs(few), adapted_within(std::size_t{384} << 20).outputs(few)));
+}
+
 TEST_CASE("adapt: parameters and predictions are those of an evaluation's task, with a frozen front too") {
   const ScratchFolder scratch;
   SmallPack pack;
@@ -268,6 +281,10 @@ TEST_CASE("adapt: what does not fit is refused by name") {
   infinite.x[5] = INFINITY;
   refused(infinite, "[support.x] holds a value that is not finite");
   refused(support_of(model, {0, 1}), "[steps] is -1", {.steps = -1});
+  CHECK_THROWS_WITH_AS(
+      AdaptedModel(*model.model,
+                   {.parameters = model.weights.parameters, .state = model.weights.state, .classes = 2, .steps = -1}),
+      doctest::Contains("[adapted] has gone -1 inner steps"), Error);
   const AdaptedModel adapted = adapt(model, support_of(model, {0, 1}));
   CHECK(adapted.outputs({}).empty());
   CHECK_THROWS_WITH_AS(adapted.outputs(noise(15, 1)), doctest::Contains("[query.x] has 15 values"), Error);
@@ -310,6 +327,7 @@ TEST_CASE("adapt: kept in a file, it predicts the same bits, and its parameters 
     const LoadedAdapted again = read_adapted(path);
     CHECK(again.classes == std::vector<std::string>{"b", "a \"quoted\" é", "c"});
     CHECK(again.loaded.options.data.preparation == "nearest inverted");
+    CHECK(again.loaded.isa == isa_name(active_isa()));
     CHECK((again.adapted.steps() == 3 && again.adapted.statistics() == adapted.statistics()));
     const auto x = noise(4 * model.model->input().size(), 2);
     CHECK(same_bits(again.adapted.outputs(x), adapted.outputs(x)));
