@@ -35,9 +35,8 @@ ImportSummary import_mini_imagenet(const ImportOptions& options, const ImportCal
   Recipe recipe;
   recipe.height = recipe.width = side;
   recipe.colours = Colours::colour;
-  recipe.about =
-      "mini-ImageNet, split of Ravi and Larochelle 2017, from " + collection.sources_text() +
-      "; 84 x 84, pixels as they are. Pictures from ImageNet: for non-commercial research and education only";
+  recipe.about = "mini-ImageNet, split of Ravi and Larochelle 2017, from " + collection.sources_text() +
+                 "; 84 x 84, pixels as they are. " + imagenet_terms;
   return collection.pack(recipe, callbacks);
 }
 

@@ -51,6 +51,9 @@ struct PackIndex {
 
 inline constexpr std::size_t pack_page = 4096;
 
+/// What `about` says where pictures are ImageNet's, whose terms bind what is learned from them too.
+inline constexpr const char* imagenet_terms = "Pictures from ImageNet: for non-commercial research and education only";
+
 /// Extents in range, names of printable text and without repetition, no class without images; else an Error at `name`.
 void require_sound(const PackIndex& index, const std::string& name);
 

@@ -55,6 +55,8 @@ public:
   virtual std::size_t classes() const { return 0; }
   /// How pictures were made inputs, as their pack says (PackIndex::preparation); empty for other inputs.
   virtual std::string preparation() const { return {}; }
+  /// Terms of the data that bind what is learned from them; empty where there are none.
+  virtual std::string licence() const { return {}; }
   /// Throws Error if tasks for that purpose cannot be drawn so: of too few classes or images say, or because data are
   /// damaged, all of which it reads. `draw` throws the same where a task meets it.
   virtual void check(Purpose, const EpisodeOptions&) const {}

@@ -247,6 +247,9 @@ public:
   std::size_t targets() const override { return 1; }
   std::size_t classes() const override { return set_->choices(Split::train); }
   std::string preparation() const override { return set_->pack->index().preparation; }
+  std::string licence() const override {
+    return set_->pack->index().about.find(imagenet_terms) == std::string::npos ? "" : imagenet_terms;
+  }
   void check(Purpose purpose, const EpisodeOptions& options) const override {
     const Split split = split_for(purpose);
     set_->check(split, options);

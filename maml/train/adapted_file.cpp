@@ -53,6 +53,7 @@ void write_adapted(const std::string& path, const LoadedModel& loaded, const Ada
                    {"statistics", adapted.statistics() ? to_string(*adapted.statistics()) : ""},
                    {"isa", isa_name(active_isa())},
                    {"config", to_toml(loaded.options)}};
+  if (const auto licence = licence_of(loaded.options.data); !licence.empty()) file.metadata["licence"] = licence;
   write_checked(path, file);
 }
 

@@ -159,6 +159,7 @@ void write_checkpoint(const std::string& path, const Model& model, const Options
                    {"iteration", std::to_string(checkpoint.iteration)},
                    {"isa", checkpoint.isa},
                    {"digest", checkpoint.digest}};
+  if (const auto licence = licence_of(options.data); !licence.empty()) file.metadata["licence"] = licence;
   if (checkpoint.best) {
     file.metadata["best.iteration"] = std::to_string(checkpoint.best->iteration);
     file.metadata["best.value"] = shortest_text(checkpoint.best->value);

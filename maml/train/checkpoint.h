@@ -30,7 +30,8 @@ struct Best {
 
 /// All that a run needs to go on. In a file (safetensors with a checksum): parameters under PyTorch's names and in its
 /// layouts, learned rates of adapted parameters as `alpha.NAME`, running statistics as `state.NAME`, the optimiser's
-/// moments as `outer.m.NAME`, `outer.v.NAME`; the rest in the metadata. Nothing in it depends on the time.
+/// moments as `outer.m.NAME`, `outer.v.NAME`; the rest in the metadata, there also `licence` where the data have terms
+/// (licence_of). Nothing in it depends on the time.
 struct Checkpoint {
   std::int64_t iteration = 0;  ///< iterations done
   Weights weights;

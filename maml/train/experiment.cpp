@@ -7,6 +7,7 @@
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
 #include "maml/base/workers.h"
+#include "maml/io/image_pack_index.h"
 #include "maml/tasks/domains.h"
 #include "maml/train/checkpoint.h"
 #include "maml/train/inner_loop.h"
@@ -36,6 +37,11 @@ std::string find_data_file(const std::string& file) {
     if (fs::is_regular_file(place, unreadable)) return place;
   fail("data.file", "there is no ", join(places), " (make it with maml data import, see maml data --help; or set ",
        "MAML_DATA to the folder that holds it)");
+}
+
+std::string licence_of(const DataOptions& data) {
+  const bool is_older = data.licence.empty() && data.file.find("mini-imagenet") != std::string::npos;
+  return is_older ? imagenet_terms : data.licence;
 }
 
 TaskSize training_size(const DataOptions& data) {
@@ -83,6 +89,7 @@ Experiment::Experiment(const Options& given)
       domain(make_domain(options.data, model.get())) {
   require_fit(*model, *domain);
   if (options.data.preparation.empty()) options.data.preparation = domain->preparation();
+  if (options.data.licence.empty()) options.data.licence = domain->licence();
 }
 
 Weights Experiment::initial() const {

@@ -18,6 +18,10 @@ std::unique_ptr<Domain> make_domain(const DataOptions&, const Model* policy);
 /// Throws Error that says where it was looked for and how to make one.
 std::string find_data_file(const std::string& file);
 
+/// Terms of the data that a model learned from, which whatever keeps its weights has to say; empty: none are known.
+/// Those in `data.licence`; of a run by an earlier version, which lacks it, by the name of its data file.
+std::string licence_of(const DataOptions&);
+
 /// How large a task is: classes, and examples of each to adapt to and to be judged by.
 struct TaskSize {
   std::size_t ways = 1, shots = 10, query_shots = 10;
@@ -57,7 +61,7 @@ struct Experiment {
   /// Throws Error naming the key and its mend, also where the data are missing or do not fit the model.
   explicit Experiment(const Options&);
 
-  Options options;  ///< resolved; data.preparation as the data say, unless it was given
+  Options options;  ///< resolved; data.preparation and data.licence as the data say, unless they were given
   std::unique_ptr<Model> model;
   std::unique_ptr<Domain> domain;
 

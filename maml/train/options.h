@@ -69,6 +69,7 @@ struct DataOptions {
   std::size_t test_ways = 0, test_shots = 0, test_query_shots = 0;  ///< 0: as in training
   std::string file = "";
   std::string preparation = "";
+  std::string licence = "";
   std::string rotations = "none";
   bool oracle = false;
   std::size_t horizon = 100;
@@ -170,6 +171,8 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("data.file", o.data.file, "images: a file of maml data import; here, in the folder MAML_DATA, or in data/");
   v("data.preparation", o.data.preparation,
     "images: how pictures become inputs, for maml adapt: \"nearest inverted\", \"lanczos\"; empty = as data.file says");
+  v("data.licence", o.data.licence,
+    "images: terms of the pictures, kept with what is learned from them; empty = as data.file says");
   v("data.rotations", o.data.rotations,
     "images: none | task = quarter turns drawn for each class of a task | classes = each turn a class of its own");
   v("data.oracle", o.data.oracle, "sinusoid: append the task's own parameters to the input");

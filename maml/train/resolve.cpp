@@ -170,10 +170,11 @@ Options resolved(const Options& given) {
 bool fixes_results(const std::string& key, const Options& options) {
   const auto table = key.substr(0, key.find('.'));
   const bool ends_schedule = options.outer.schedule == "linear" || options.outer.schedule == "cosine";
-  // Where the data are may change, and data.preparation is for who adapts.
+  // Where the data are may change; data.preparation and data.licence are for those who use the model.
   return table == "model" || table == "inner" || table == "outer" ||
-         (table == "data" && key != "data.file" && key != "data.preparation") || key == "train.seed" ||
-         key == "train.validation_tasks" || key == "eval.seed" || (key == "train.iterations" && ends_schedule);
+         (table == "data" && key != "data.file" && key != "data.preparation" && key != "data.licence") ||
+         key == "train.seed" || key == "train.validation_tasks" || key == "eval.seed" ||
+         (key == "train.iterations" && ends_schedule);
 }
 
 std::string digest(const Options& options) {

@@ -15,6 +15,7 @@ struct SmallPack {
   std::size_t height = 6, width = 6, channels = 1;
   std::size_t train = 8, validation = 6, test = 7;  ///< classes
   std::uint64_t images = 9;                         ///< of each class
+  std::string about = "made by a test";
 
   static std::uint8_t byte_of(std::size_t c, std::uint64_t i, std::size_t at) {
     return static_cast<std::uint8_t>(at % 3 == 0 ? c * 11 + 5 : at % 3 == 1 ? i * 7 + 3 : at / 3);
@@ -25,7 +26,7 @@ struct SmallPack {
     plan.height = height;
     plan.width = width;
     plan.channels = channels;
-    plan.about = "made by a test";
+    plan.about = about;
     plan.preparation = "nearest";
     const auto add = [&](maml::Split split, std::size_t count) {
       for (std::size_t c = 0; c < count; ++c)

@@ -6,6 +6,9 @@
 #include "maml/base/error.h"
 #include "maml/diff/adaptation.h"
 #include "maml/io/atomic_file.h"
+#include "maml/io/safetensors.h"
+#include "maml/train/adapt.h"
+#include "maml/train/adapted_file.h"
 #include "maml/train/bench.h"
 #include "maml/train/inner_loop.h"
 #include "maml/train/meta_batch.h"
@@ -134,6 +137,36 @@ TEST_CASE("image run: its config says how pictures were prepared, as the pack do
   CHECK(to_toml(trained).find("preparation = \"nearest\"") != std::string::npos);
   options.data.preparation = "lanczos inverted";
   CHECK(Experiment(options).options.data.preparation == "lanczos inverted");
+}
+
+TEST_CASE("image run: what is learned from pictures of ImageNet says their terms, in every file of weights") {
+  const ScratchFolder scratch;
+  SmallPack pack;
+  const auto licences = [&](const std::string& file) {
+    pack.write(scratch.file(file));
+    const Options options = require_trainable(small_image_run(scratch.file(file)));
+    CHECK(digest(options) == digest(resolved(small_image_run(scratch.file(file)))));
+    const auto folder = RunFolder::create(scratch.file("run"), options, true);
+    train(options, folder);
+    const LoadedRun run = load_run(folder.path());
+    const SupportSet support{std::vector<float>(3 * 36), {0, 1, 2}};
+    write_adapted(scratch.file("adapted.safetensors"), run, adapt(run, support), {"a", "b", "c"});
+    std::vector<std::string> found;
+    for (const auto& path : {folder.checkpoint(), folder.best(), scratch.file("adapted.safetensors")}) {
+      const auto metadata = read_checked(path).metadata;
+      found.push_back(metadata.count("licence") ? metadata.at("licence") : "");
+    }
+    return found;
+  };
+  CHECK((licences("other.maml") == std::vector<std::string>(3)));
+  pack.about = "mini-ImageNet, by another name. " + std::string(imagenet_terms);
+  CHECK((licences("renamed.maml") == std::vector<std::string>(3, imagenet_terms)));
+
+  DataOptions earlier;
+  earlier.file = "data/mini-imagenet.maml";
+  CHECK(licence_of(earlier) == imagenet_terms);
+  earlier.licence = "our own";
+  CHECK(licence_of(earlier) == "our own");
 }
 
 TEST_CASE("image run: testing may have other ways and shots, and is checked before training") {
