@@ -5,6 +5,7 @@
 
 #include "maml/base/aligned.h"
 #include "maml/base/error.h"
+#include "maml/base/finite.h"
 #include "maml/train/inner_loop.h"
 #include "maml/train/predictions.h"
 
@@ -202,6 +203,8 @@ AdaptedModel adapt(const LoadedModel& loaded, SupportSet support, const AdaptOpt
   const std::size_t front = adaptation->front_parameters();
   std::copy_n(adaptation->theta(parts.steps).theta, model.parameters() - front,
               parts.parameters.begin() + static_cast<std::ptrdiff_t>(front));
+  require(all_finite<float>(parts.parameters), "adapt", "has parameters that are not finite after ", parts.steps,
+          " inner steps (take fewer)");
   parts.support = std::move(support);
   return AdaptedModel(model, std::move(parts));
 }

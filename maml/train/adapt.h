@@ -77,7 +77,8 @@ private:
 
 /// Adapts to all of the support set at every inner step, from the trained weights and at the trained rates; the inner
 /// mini-batches of a training that had them (inner.batch) are not drawn. Throws Error where the support set does not
-/// fit the model: sizes, values that are not finite, more classes than outputs, a class without a row; and BudgetError.
+/// fit the model: sizes, values that are not finite, more classes than outputs, a class without a row; where the steps
+/// diverge; and BudgetError.
 ///
 /// Each class counts as much as any other, however many rows it has: the loss is the mean of the classes' own means, or
 /// their sum where training divides by the shots (`sum/shots`). For equal numbers of rows that is the loss of training.

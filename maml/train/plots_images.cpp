@@ -175,8 +175,9 @@ JudgedTask TaskJudge::operator()(std::size_t number) {
       class_probabilities(predictions_.outputs(*hand_.adaptation, *hand_.task, protocol().steps), outputs_);
   for (auto row = probabilities.begin(); row != probabilities.end(); row += static_cast<std::ptrdiff_t>(outputs_)) {
     const auto largest = std::max_element(row, row + static_cast<std::ptrdiff_t>(outputs_));
-    judged.predicted.push_back(static_cast<std::size_t>(largest - row));
-    judged.confidence.push_back(*largest);
+    const bool says_nothing = std::isnan(*row);  // then all of the row is
+    judged.predicted.push_back(says_nothing ? outputs_ : static_cast<std::size_t>(largest - row));
+    judged.confidence.push_back(says_nothing ? 0 : *largest);
   }
   plain_->draw(tasks_.draw(number));
   judged.support = pictures_of(plain_->support(0, {}), image_);

@@ -16,10 +16,10 @@ namespace maml {
 struct JudgedTask {
   std::size_t number = 0;  ///< among the protocol's tasks
   std::size_t ways = 0;
-  std::vector<std::string> classes;     ///< names, by label
-  std::vector<Picture> support, query;  ///
-  std::vector<std::size_t> predicted;   ///< of each query row; from `ways` on: no class of the task
-  std::vector<double> confidence;       ///< the predicted class's probability
+  std::vector<std::string> classes;  ///< names, by label
+  std::vector<Picture> support, query;
+  std::vector<std::size_t> predicted;  ///< of each query row; from `ways` on: no class of the task, or not a number
+  std::vector<double> confidence;      ///< the predicted class's probability
 
   bool is_right(std::size_t row) const { return predicted[row] == row % ways; }
   std::size_t right() const;

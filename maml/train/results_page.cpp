@@ -1,6 +1,7 @@
 #include "maml/train/results_page.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -56,12 +57,13 @@ struct ShownStep {
   std::optional<Statistics> chosen_by = {};  ///< batch statistics of the validation that it is the best of
 };
 
-/// The step that is best in validation (the first of equals), where that was looked at; else the one that published
-/// results are of, or the last.
+/// The step that is best in validation (the first of equals; what is not a number is worst), where that was looked at;
+/// else the one that published results are of, or the last.
 ShownStep step_shown(const Options& options, const std::vector<EvaluationSummary>& all) {
   for (const auto& summary : all) {
     if (summary.protocol.name != "validation") continue;
     const auto worse = [&](const EvaluatedStep& a, const EvaluatedStep& b) {
+      if (std::isnan(a.mean) || std::isnan(b.mean)) return std::isnan(a.mean) && !std::isnan(b.mean);
       return lower_is_better(summary.metric) ? a.mean > b.mean : a.mean < b.mean;
     };
     return {std::max_element(summary.steps.begin(), summary.steps.end(), worse)->step, summary.protocol.statistics};

@@ -281,6 +281,13 @@ TEST_CASE("adapt: what does not fit is refused by name") {
   infinite.x[5] = INFINITY;
   refused(infinite, "[support.x] holds a value that is not finite");
   refused(support_of(model, {0, 1}), "[steps] is -1", {.steps = -1});
+  const LoadedModel steep = loaded([] {
+    Options options = classifier({4, 4, 1}, {"flatten", "linear 3 init=he"});
+    options.inner.alpha = RateTable(1e38);
+    return options;
+  }());
+  CHECK_THROWS_WITH_AS(adapt(steep, support_of(steep, {0, 1}), {.steps = 9}),
+                       doctest::Contains("not finite after 9 inner steps"), Error);
   CHECK_THROWS_WITH_AS(
       AdaptedModel(*model.model,
                    {.parameters = model.weights.parameters, .state = model.weights.state, .classes = 2, .steps = -1}),

@@ -74,6 +74,19 @@ TEST_CASE("image plots: judged tasks are those of the evaluation, and so is thei
   }
 }
 
+TEST_CASE("image plots: what is not a number is no class") {
+  const ScratchFolder scratch;
+  SmallPack().write(scratch.file("small.maml"));
+  const Experiment experiment(small_image_run(scratch.file("small.maml")));
+  Weights weights = experiment.initial();
+  weights.parameters.back() = std::nanf("");
+  const Protocol own = thirty_tasks(experiment, 0);
+  const JudgedTask task = TaskJudge(experiment, weights, own)(0);
+  CHECK(task.right() == 0);
+  for (const auto predicted : task.predicted) CHECK(predicted >= task.ways);
+  for (const double probability : task.confidence) CHECK(probability == 0);
+}
+
 TEST_CASE("image plots: the tasks shown are the first, the last of them giving way to show both kinds") {
   const ScratchFolder scratch;
   SmallPack().write(scratch.file("small.maml"));

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "maml/base/error.h"
 #include "maml/train/evaluation.h"
 #include "tests/io/scratch_folder.h"
@@ -45,6 +47,13 @@ TEST_CASE("results page: the table of kept models") {
   put_bytes(model + "/eval.json", to_json(std::vector{validation, paper}));
   CHECK(zoo_section(zoo).find("| omniglot-5way-1shot | 64 | 2 (support) | 98.70 | 96.50 ± 0.20 (") !=
         std::string::npos);
+  const double none = std::nan("");
+  validation.steps = {{0, none, none}, {1, 0.95, 0.01}, {2, 0.97, 0.01}, {3, none, none}};
+  put_bytes(model + "/eval.json", to_json(std::vector{validation, paper}));
+  CHECK(zoo_section(zoo).find("| omniglot-5way-1shot | 64 | 2 (support) |") != std::string::npos);
+  validation.metric = "mse";
+  put_bytes(model + "/eval.json", to_json(std::vector{validation, paper}));
+  CHECK(zoo_section(zoo).find("| omniglot-5way-1shot | 64 | 1 (support) |") != std::string::npos);
   put_bytes(model + "/record.json", "{}");
   CHECK(error_of([&] { zoo_section(zoo); }).find("/record.json] is no record of a run: ") != std::string::npos);
 }
