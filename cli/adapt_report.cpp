@@ -58,12 +58,12 @@ std::string accuracy_text(const Score& score) {
          counted(score.known, "query whose class is known", "queries whose classes are known");
 }
 
-Picture picture_of(const Image& image) {
+BoardPicture picture_of(const Image& image) {
   return {.height = image.height, .width = image.width, .channels = image.channels, .pixels = image.pixels};
 }
 
-Picture picture_of(const Image& image, const Query& query, const AdaptReport& report) {
-  Picture picture = picture_of(image);
+BoardPicture picture_of(const Image& image, const Query& query, const AdaptReport& report) {
+  BoardPicture picture = picture_of(image);
   picture.caption = report.classes[query.predicted()] + "\n" + percent(probability(query));
   if (query.truth) picture.frame = *query.truth == query.predicted() ? palette::green : palette::vermilion;
   return picture;

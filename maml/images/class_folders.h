@@ -10,12 +10,12 @@ namespace maml {
 
 /// A folder with a folder of pictures for each class.
 struct ClassFolders {
-  struct Picture {
+  struct LabelledFile {
     std::string path;
     std::size_t label = 0;  ///< the number of its class
   };
-  std::vector<std::string> classes;  ///< the folders' names, sorted
-  std::vector<Picture> pictures;     ///< by class, then by path; at any depth within the class's folder
+  std::vector<std::string> classes;    ///< the folders' names, sorted
+  std::vector<LabelledFile> pictures;  ///< by class, then by path; at any depth within the class's folder
 };
 /// Hidden folders and files that are neither PNG nor JPEG by their names are passed over. Throws Error at the folder
 /// where there are fewer than two classes, one without pictures, or pictures beside the folders.

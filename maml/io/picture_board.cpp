@@ -85,7 +85,7 @@ public:
       for (std::size_t x = left; x < left + width; ++x)
         for (std::size_t c = 0; c < 3; ++c) at(y, x)[c] = static_cast<std::uint8_t>(color >> (16 - 8 * c));
   }
-  void put(std::size_t top, std::size_t left, const Picture& picture, std::size_t enlargement) {
+  void put(std::size_t top, std::size_t left, const BoardPicture& picture, std::size_t enlargement) {
     for (std::size_t y = 0; y < picture.height * enlargement; ++y)
       for (std::size_t x = 0; x < picture.width * enlargement; ++x) {
         const std::size_t pixel = y / enlargement * picture.width + x / enlargement;
@@ -142,7 +142,7 @@ struct Layout {
   }
 
   std::size_t cell_width(const PictureRow& row) const { return has_captions(row) ? captioned_cell : cell; }
-  std::size_t enlargement(const Picture& picture) const {
+  std::size_t enlargement(const BoardPicture& picture) const {
     return std::max<std::size_t>(1, side / std::max(picture.height, picture.width));
   }
   std::size_t heading_height(const PictureRow& row) const {
@@ -200,7 +200,7 @@ void check(const PictureBoard& board) {
     const auto& pictures = board.rows[i].pictures;
     require(!pictures.empty(), "board", "row ", i, " has no pictures (give it at least one)");
     for (std::size_t j = 0; j < pictures.size(); ++j) {
-      const Picture& one = pictures[j];
+      const BoardPicture& one = pictures[j];
       require(one.channels == 1 || one.channels == 3, "board", "picture ", j, " of row ", i, " has ", one.channels,
               " channels, which make no picture (1 or 3 do)");
       require(one.height >= 1 && one.width >= 1 && one.height <= largest_side && one.width <= largest_side &&
@@ -212,7 +212,7 @@ void check(const PictureBoard& board) {
 }
 
 /// Smaller by that whole number, each pixel the mean of those it stands for.
-void reduce(Picture& picture, std::size_t by) {
+void reduce(BoardPicture& picture, std::size_t by) {
   const std::size_t height = (picture.height + by - 1) / by, width = (picture.width + by - 1) / by;
   std::vector<std::uint8_t> pixels;
   pixels.reserve(height * width * picture.channels);
@@ -292,7 +292,7 @@ private:
   }
 
   /// x, y, cell, height: where the picture's place begins and how large it is.
-  void paint(const Picture& picture, std::size_t x, std::size_t y, std::size_t cell, std::size_t height) {
+  void paint(const BoardPicture& picture, std::size_t x, std::size_t y, std::size_t cell, std::size_t height) {
     const std::size_t enlargement = layout_.enlargement(picture);
     const std::size_t tall = picture.height * enlargement, wide = picture.width * enlargement;
     const std::size_t rim = picture.frame ? frame_width : 1;

@@ -9,7 +9,7 @@
 namespace maml {
 
 /// An 8-bit picture on a board: rows from the top, channels (1: grey, 3: red, green, blue) of a pixel together.
-struct Picture {
+struct BoardPicture {
   std::size_t height = 0, width = 0, channels = 1;
   std::vector<std::uint8_t> pixels;
   std::string caption = {};       ///< below it; lines end in \n
@@ -19,7 +19,7 @@ struct Picture {
 struct PictureRow {
   std::string heading = {};  ///< in a line of its own above the row; "": none
   std::string label = {};    ///< at its left; lines end in \n
-  std::vector<Picture> pictures;
+  std::vector<BoardPicture> pictures;
   bool begins_column = false;  ///< goes to the top again, at the right of all rows before
 };
 

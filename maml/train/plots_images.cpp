@@ -21,8 +21,8 @@ std::uint8_t byte_of(double value) {
 }
 
 /// The rows of a batch.
-std::vector<Picture> pictures_of(const Batch<float>& batch, const Shape& image) {
-  std::vector<Picture> pictures(batch.rows);
+std::vector<BoardPicture> pictures_of(const Batch<float>& batch, const Shape& image) {
+  std::vector<BoardPicture> pictures(batch.rows);
   const float* x = batch.x;
   for (auto& picture : pictures) {
     picture = {.height = image.extents[0], .width = image.extents[1], .channels = image.channels(), .pixels = {}};
@@ -112,7 +112,7 @@ void append_rows(PictureBoard& board, const JudgedTask& task, bool in_columns) {
       row.pictures.push_back(task.support[s * task.ways + w]);
     for (std::size_t q = 0; q < std::min(queries, most_images); ++q) {
       const std::size_t at = q * task.ways + w;
-      Picture picture = task.query[at];
+      BoardPicture picture = task.query[at];
       picture.frame = task.is_right(at) ? palette::green : palette::vermilion;
       const std::string what = task.is_right(at)                ? ""
                                : task.predicted[at] < task.ways ? "as " + std::to_string(task.predicted[at] + 1) + ": "
@@ -133,9 +133,9 @@ double nearly_largest(std::vector<double> values) {
 
 /// The weights of one filter, channel after channel, as a picture: one channel from blue (negative) over white to
 /// vermilion, three as colours around grey.
-Picture filter_picture(const double* weights, std::size_t channels, std::size_t height, std::size_t width,
-                       double strongest) {
-  Picture picture{.height = height, .width = width, .channels = 3, .pixels = {}};
+BoardPicture filter_picture(const double* weights, std::size_t channels, std::size_t height, std::size_t width,
+                            double strongest) {
+  BoardPicture picture{.height = height, .width = width, .channels = 3, .pixels = {}};
   for (std::size_t i = 0; i < height * width; ++i) {
     const auto scaled = [&](std::size_t channel) {
       return strongest > 0 ? weights[channel * height * width + i] / strongest : 0.0;

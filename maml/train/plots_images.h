@@ -17,7 +17,7 @@ struct JudgedTask {
   std::size_t number = 0;  ///< among the protocol's tasks
   std::size_t ways = 0;
   std::vector<std::string> classes;  ///< names, by label
-  std::vector<Picture> support, query;
+  std::vector<BoardPicture> support, query;
   std::vector<std::size_t> predicted;  ///< of each query row; from `ways` on: no class of the task, or not a number
   std::vector<double> confidence;      ///< the predicted class's probability
 

@@ -18,14 +18,14 @@ using maml_test::ScratchFolder;
 namespace {
 
 /// Every pixel another colour.
-Picture colors(std::size_t height, std::size_t width) {
-  Picture picture{.height = height, .width = width, .channels = 3, .pixels = {}};
+BoardPicture colors(std::size_t height, std::size_t width) {
+  BoardPicture picture{.height = height, .width = width, .channels = 3, .pixels = {}};
   for (std::size_t i = 0; i < height * width; ++i)
     for (std::size_t c = 0; c < 3; ++c) picture.pixels.push_back(static_cast<std::uint8_t>(37 * i + 101 * c + 5));
   return picture;
 }
 
-Picture grey(std::size_t height, std::size_t width, const std::string& caption) {
+BoardPicture grey(std::size_t height, std::size_t width, const std::string& caption) {
   return {
       .height = height, .width = width, .pixels = std::vector<std::uint8_t>(height * width, 90), .caption = caption};
 }

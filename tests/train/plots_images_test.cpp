@@ -195,7 +195,7 @@ TEST_CASE("image plots: filters are the first layer's weights around zero") {
     REQUIRE(board->rows.size() == 8);
     CHECK(board->note.find("The first 64 of 70 units of linear1") != std::string::npos);
     CHECK(board->note.find("full colour from 0.5 on") != std::string::npos);
-    const Picture& picture = board->rows[0].pictures[1];
+    const BoardPicture& picture = board->rows[0].pictures[1];
     REQUIRE(picture.pixels.size() == 108);
     const std::vector<int> paper = has_colour ? std::vector<int>{128, 128, 128} : std::vector<int>{255, 255, 255};
     const std::vector<int> lit = has_colour ? std::vector<int>{128, 191, 128} : std::vector<int>{0x00, 0x72, 0xB2};
