@@ -14,6 +14,9 @@ RateLayout::RateLayout(std::vector<Slice> slices, std::vector<unsigned char> mas
   require(steps_ >= 1, "RateLayout", "needs at least one step's rates");
   for (const auto& slice : slices_) parameters_ += slice.size;
   per_step_ = sharing_ == RateSharing::number ? 1 : sharing_ == RateSharing::slice ? slices_.size() : parameters_;
+  constexpr std::size_t most = std::size_t{1} << 26;
+  require(per_step_ <= most / static_cast<std::size_t>(steps_), "RateLayout", "has ", per_step_, " rates at each of ",
+          steps_, " steps, more than ", most, " in all (share them, or take fewer steps)");
 }
 
 std::size_t RateLayout::frozen_front() const {

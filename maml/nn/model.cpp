@@ -210,7 +210,7 @@ template <class T> std::vector<T> Model::from_border(const std::vector<BorderTen
   for (const auto& tensor : tensors)
     require(std::find(names.begin(), names.end(), tensor.name) != names.end(), tensor.name,
             "is not a parameter of this model", did_you_mean(tensor.name, names), " (it has ", join(names), ")");
-  std::vector<T> theta(parameters());
+  std::vector<const BorderTensor*> given;
   for (std::size_t i = 0; i < slices().size(); ++i) {
     const auto& spec = *impl_->specs[i];
     const auto found =
@@ -218,8 +218,13 @@ template <class T> std::vector<T> Model::from_border(const std::vector<BorderTen
     require(found != tensors.end(), names[i], "is missing (the model needs ", join(names), ")");
     require(found->shape == spec.border_shape && found->values.size() == spec.size, names[i], "has shape ",
             shape_text(found->shape), ", but the model needs ", shape_text(spec.border_shape));
+    given.push_back(&*found);
+  }
+  std::vector<T> theta(parameters());  // only now: a file may name a model far larger than itself
+  for (std::size_t i = 0; i < slices().size(); ++i) {
+    const auto& spec = *impl_->specs[i];
     for (std::size_t e = 0; e < spec.size; ++e)
-      theta[slices()[i].offset + (spec.order.empty() ? e : spec.order[e])] = static_cast<T>(found->values[e]);
+      theta[slices()[i].offset + (spec.order.empty() ? e : spec.order[e])] = static_cast<T>(given[i]->values[e]);
   }
   return theta;
 }

@@ -230,7 +230,7 @@ Weights read_weights(const std::string& path, const Model& model, const Options&
   TensorFile file = read_safetensors(path);
   if (file.metadata.count("xxh3")) file = read_checked(path);
   const Border border(model, options);
-  Weights weights{model.initial<float>(options.train.seed), border.initial_rates(), model.initial_state<float>()};
+  Weights weights{{}, border.initial_rates(), model.initial_state<float>()};
   const auto taken = matching_slices("train.init_take", model.slices(), take);
   const bool takes_all = std::find(taken.begin(), taken.end(), 0) == taken.end();
   try {
@@ -241,7 +241,7 @@ Weights read_weights(const std::string& path, const Model& model, const Options&
       if (has_any(file, "state.")) weights.state = border.take_state(file);
       return weights;
     }
-    auto tensors = model.to_border(weights.parameters.data());
+    auto tensors = model.to_border(model.initial<float>(options.train.seed).data());
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       if (!taken[i]) continue;
       const Tensor& tensor = file.at(tensors[i].name);

@@ -210,3 +210,9 @@ TEST_CASE("adaptation: an objective without second derivatives serves first-orde
   CHECK_THROWS_WITH_AS(algorithm("maml")(adaptation, task, {theta.data(), {}}, out),
                        doctest::Contains("no Hessian-vector product"), Error);
 }
+
+TEST_CASE("rates: more than memory is made for are refused before any is taken") {
+  CHECK_THROWS_WITH_AS(RateLayout({{"theta", 0, 2}}, {1}, RateSharing::number, 1000000000),
+                       doctest::Contains("[RateLayout] has 1 rates at each of 1000000000 steps"), Error);
+  CHECK_NOTHROW(RateLayout({{"theta", 0, 32000}}, {1}, RateSharing::element, 100));
+}
