@@ -4,11 +4,12 @@
 #include <set>
 
 #include "maml/algorithms/algorithm.h"
+#include "maml/base/nearest.h"
 #include "maml/kernels/isa.h"
 #include "maml/nn/check_model.h"
+#include "maml/train/options.h"
 #include "tests/support/bed.h"
 #include "tests/support/model_cases.h"
-#include "tests/support/production_models.h"
 
 using namespace maml;
 using namespace maml::test;
@@ -64,17 +65,26 @@ TEST_CASE("conformance: the cases cover every kind of layer and every loss") {
 
 namespace {
 
-template <class T>
-std::vector<T> meta_gradient_on(Isa isa, const ModelOptions& options, std::size_t tasks = 3,
-                                std::size_t support_rows = 6, std::size_t query_rows = 5, int steps = 3) {
+/// Sizes of tasks, and how they are adapted to.
+struct Episodes {
+  std::size_t tasks = 3, support_rows = 6, query_rows = 5;
+  std::size_t shots = 3;
+  int steps = 3;
+  double alpha = 0.01;
+  std::vector<std::string> adapt = {"*"};
+  std::uint64_t seed = 1;
+};
+
+template <class T> std::vector<T> meta_gradient_on(Isa isa, const ModelOptions& options, const Episodes& e = {}) {
   use_isa(isa);
-  Bed<T> bed(options, tasks, support_rows, query_rows);
-  const auto layout = bed.layout({"*"});
+  Bed<T> bed(options, e.tasks, e.support_rows, e.query_rows, e.seed);
+  bed.data.shots = e.shots;
+  const auto layout = bed.layout(e.adapt);
   const auto parts = AdaptationParts<T>{bed.objective.get(), bed.objective.get(), bed.rule.get(), &layout, nullptr};
-  Adaptation<T> adaptation(parts, bed.options(steps));
-  const T alpha = T(0.01);
+  Adaptation<T> adaptation(parts, bed.options(e.steps));
+  const T alpha = static_cast<T>(e.alpha);
   adaptation.set_rates(&alpha);
-  MetaGradient<T> out(tasks, bed.model.parameters(), 0);
+  MetaGradient<T> out(e.tasks, bed.model.parameters(), 0);
   algorithm("maml")(adaptation, bed.task, {bed.theta.data(), {}}, out);
   return out.gradient;
 }
@@ -108,14 +118,54 @@ TEST_CASE("conformance: a float meta-gradient is at most 4 times as far from dou
   }
 }
 
+namespace {
+
+/// A preset's network and episode. The seed is of one in which no rectifier or maximum is so near its edge that float
+/// rounds it to the other side, in the plain loops or ours: that is no error of theirs, and hides those that are. Where
+/// sums come to be rounded in another order, another seed may be wanted.
+struct Production {
+  std::string preset;
+  std::vector<std::string> adapt;
+  int steps = 1;
+  std::uint64_t seed = 1;
+};
+
+/// Every network that presets have, at 1 shot and 5; the norms adapted too, or left out as published.
+const Production production_cases[] = {
+    {"omniglot-mlp-5way-1shot", {"*"}},
+    {"omniglot-mlp-5way-5shot", {"*", "!norm*"}},
+    {"omniglot-5way-1shot", {"*", "!norm*"}},
+    {"omniglot-5way-5shot", {"*"}},
+    {"omniglot-5way-5shot", {"*", "!norm*"}, 2},
+    {"omniglot-20way-1shot", {"*", "!norm*"}, 2},
+    {"omniglot-20way-5shot", {"*", "!norm*"}},
+    {"mini-imagenet-5way-1shot", {"*"}, 2, 4},
+    {"mini-imagenet-5way-1shot", {"*", "!norm*"}, 1, 3},
+    {"mini-imagenet-5way-5shot", {"*", "!norm*"}, 1, 2},
+};
+
+/// One task at the preset's rate, with one query image a class.
+Episodes one_task(const Production& c, const Options& preset) {
+  Episodes e;
+  e.tasks = 1;
+  e.support_rows = preset.data.ways * preset.data.shots;
+  e.query_rows = preset.data.ways;
+  e.shots = preset.data.shots;
+  e.steps = c.steps;
+  e.alpha = preset.inner.alpha.everywhere;
+  e.adapt = c.adapt;
+  e.seed = c.seed;
+  return e;
+}
+
+}  // namespace
+
 TEST_CASE("conformance: float against double through the whole meta-gradient of every production network [slow]") {
   const IsaGuard guard;
-  for (const auto& c : production_models()) {
-    const std::size_t query_rows = std::min<std::size_t>(c.query_rows, 20);
-    const int steps = std::min(c.steps, 2);
-    const auto run = [&]<class T>(T, Isa isa) {
-      return meta_gradient_on<T>(isa, c.model, 1, c.support_rows, query_rows, steps);
-    };
+  for (const Production& c : production_cases) {
+    const Options options = preset(c.preset);
+    const Episodes episode = one_task(c, options);
+    const auto run = [&]<class T>(T, Isa isa) { return meta_gradient_on<T>(isa, options.model, episode); };
     const auto exact = run(0.0, Isa::baseline);
     const double plain = relative_error(run(0.0f, Isa::baseline), exact);
     for (const Isa isa : {Isa::avx2, Isa::avx512}) {
@@ -124,9 +174,9 @@ TEST_CASE("conformance: float against double through the whole meta-gradient of 
         continue;
       }
       const double error = relative_error(run(0.0f, isa), exact);
-      MESSAGE(std::string(c.name), " on ", std::string(isa_name(isa)), ": ", error, ", plain ", plain);
+      MESSAGE(c.preset, ", ", join(c.adapt), " on ", std::string(isa_name(isa)), ": ", error, ", plain ", plain);
+      CHECK(plain < 1e-4);
       CHECK(error <= 4 * plain);
-      CHECK(error < 1e-4);  // (the plain loops' may have rounded a rectifier to its other side)
       CHECK(error > 0);
       CHECK(relative_error(run(0.0, isa), exact) < 1e-9);
     }

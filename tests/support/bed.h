@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -19,9 +20,10 @@ template <class T> struct Bed {
   CheckTask<T> task;
   std::vector<T> theta;
 
-  Bed(const ModelOptions& options, std::size_t tasks, std::size_t support_rows, std::size_t query_rows)
-      : model(options), data(random_check_data(model, tasks, support_rows, query_rows, 1)),
-        objective(make_objective<T>(model, Mode{})), task(data, 0, tasks), theta(model.initial<T>(1)) {}
+  Bed(const ModelOptions& options, std::size_t tasks, std::size_t support_rows, std::size_t query_rows,
+      std::uint64_t seed = 1)
+      : model(options), data(random_check_data(model, tasks, support_rows, query_rows, seed)),
+        objective(make_objective<T>(model, Mode{})), task(data, 0, tasks), theta(model.initial<T>(seed)) {}
 
   AdaptationOptions options(int steps) const {
     AdaptationOptions options;
