@@ -1,7 +1,7 @@
-// How much of the arithmetic peak do the convolutions of the image networks reach, layer by layer, ours and those of
-// oneDNN, LIBXSMM and Eigen, where they are installed? One thread, float, the same images for everybody; padding is not
-// work for anybody; no bias; the peak is measured in the same run, again and again. Rounds go by turns, the best
-// counts.
+// How much of the arithmetic peak do the convolutions of the image presets reach, layer by layer, at every number of
+// images that they train on, ours and those of oneDNN, LIBXSMM and Eigen, where they are installed? One thread, float,
+// the same images for everybody; padding is not work for anybody; no bias; the peak is measured in the same run, again
+// and again. Rounds go by turns, the best counts.
 //
 // Everybody's best form: oneDNN chooses its memory formats, and of its implementations the fastest counts; LIBXSMM is a
 // batch-reduce product over taps, in the fastest of some arrangements of the images (bench/peers/libxsmm.cpp); both
@@ -21,42 +21,55 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "bench/flags.h"
 #include "bench/peers/peer.h"
 #include "maml/base/error.h"
 #include "maml/base/rng.h"
+#include "maml/io/atomic_file.h"
 #include "maml/kernels/peak.h"
-#include "maml/nn/layer.h"
+#include "maml/nn/backbones.h"
+#include "maml/nn/model.h"
+#include "maml/train/options.h"
 
 namespace maml::bench {
 namespace {
 
 struct Case {
-  const char* name;
-  std::size_t filters, stride;
-  Shape input;
-  std::size_t images;
+  std::string data;    ///< whose network it is of
+  std::size_t images;  ///< support or query images of a task
+  std::size_t number;  ///< which of the network's convolutions
+  std::string layer;
+  std::vector<std::size_t> input;
+
+  auto operator<=>(const Case&) const = default;
+  std::string name() const { return data + " " + std::to_string(number) + ", " + std::to_string(images) + " images"; }
 };
 
-const Case cases[] = {
-    {"omniglot 1, 5 images", 64, 2, Shape{{28, 28, 1}}, 5},
-    {"omniglot 2, 5 images", 64, 2, Shape{{14, 14, 64}}, 5},
-    {"omniglot 3, 5 images", 64, 2, Shape{{7, 7, 64}}, 5},
-    {"omniglot 4, 5 images", 64, 2, Shape{{4, 4, 64}}, 5},
-    {"omniglot 2, 20 images", 64, 2, Shape{{14, 14, 64}}, 20},
-    {"omniglot 3, 20 images", 64, 2, Shape{{7, 7, 64}}, 20},
-    {"omniglot 4, 20 images", 64, 2, Shape{{4, 4, 64}}, 20},
-    {"mini-imagenet 1, 5 images", 32, 1, Shape{{84, 84, 3}}, 5},
-    {"mini-imagenet 2, 5 images", 32, 1, Shape{{42, 42, 32}}, 5},
-    {"mini-imagenet 3, 5 images", 32, 1, Shape{{21, 21, 32}}, 5},
-    {"mini-imagenet 4, 5 images", 32, 1, Shape{{10, 10, 32}}, 5},
-    {"mini-imagenet 1, 75 images", 32, 1, Shape{{84, 84, 3}}, 75},
-    {"mini-imagenet 2, 75 images", 32, 1, Shape{{42, 42, 32}}, 75},
-    {"mini-imagenet 3, 75 images", 32, 1, Shape{{21, 21, 32}}, 75},
-};
+/// Every convolution of the presets, at every number of images that they train on.
+std::set<Case> all_cases() {
+  std::set<Case> cases;
+  for (const PresetInfo& info : list_presets()) {
+    const Options options = resolved(preset(info.name));
+    if (options.data.domain != "images") continue;
+    const Model model(options.model);
+    const auto texts = expanded_layers(options.model.layers);
+    std::size_t number = 0;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      if (model.layer(i).info().kind != "conv2d") continue;
+      ++number;
+      for (const std::size_t shots : {options.data.shots, options.data.query_shots})
+        cases.insert({std::filesystem::path(options.data.file).stem().string(), options.data.ways * shots, number,
+                      texts[i] + " bias=false", model.layer(i).info().input.extents});
+    }
+  }
+  return cases;
+}
 
 struct Peer {
   const char* name;
@@ -85,11 +98,6 @@ constexpr std::array passes{Pass::forward, Pass::weights, Pass::inputs};
 const char* name_of(Pass pass) {
   return pass == Pass::forward ? "forward" : pass == Pass::weights ? "weights" : "inputs";
 }
-
-struct Options {
-  std::string isa, only, json;
-  int rounds = 15;
-};
 
 /// This thread's own time on a core: a call over 75 images is longer than a busy machine leaves it alone.
 double now() {
@@ -156,11 +164,15 @@ struct Row {
 
 /// Times everybody on one layer; `peak` rises to the best seen beside it.
 Row measure(Isa isa, const Case& c, int rounds, double& peak) {
-  const auto layer = make_layer(
-      "conv2d " + std::to_string(c.filters) + " stride=" + std::to_string(c.stride) + " bias=false", c.input);
+  const auto layer = make_layer(c.layer, Shape{c.input});
   const auto& info = layer->info();
-  const auto axis = [&](std::size_t i) { return ConvAxis::make(c.input.extents[i], 3, c.stride, true); };
-  Convolution conv{c.images, axis(0), axis(1), c.input.channels(), c.filters, nullptr, nullptr, nullptr};
+  const LayerText text(c.layer);
+  const auto axis = [&](std::size_t i) {
+    return ConvAxis::make(c.input[i], text.size("kernel", 3), text.size("stride", 1),
+                          text.word("padding", "same") == "same");
+  };
+  Convolution conv{c.images, axis(0), axis(1), info.input.channels(), info.output.channels(),
+                   nullptr,  nullptr, nullptr};
   Rng rng(1, Purpose::check);
   auto x = random_array(conv.x_size(), rng), w = random_array(conv.w_size(), rng),
        dy = random_array(conv.y_size(), rng);
@@ -179,7 +191,7 @@ Row measure(Isa isa, const Case& c, int rounds, double& peak) {
   layer->forward(call);
   layer->backward(call_with_inputs);
 
-  Row row{c.name, 2 * info.products_per_row * static_cast<double>(c.images), {}, {}};
+  Row row{c.name(), 2 * info.products_per_row * static_cast<double>(c.images), {}, {}};
   for (std::size_t p = 0; p < passes.size(); ++p) {
     const Pass pass = passes[p];
     std::vector<Timed> all;
@@ -191,7 +203,7 @@ Row measure(Isa isa, const Case& c, int rounds, double& peak) {
       for (const Form& form : peers[i].forms(isa, conv, pass)) {
         form.run();
         const double error = relative_error(form.result(), pass == Pass::forward ? y : pass == Pass::weights ? dw : dx);
-        require(error < 1e-4, "bench", c.name, ", ", name_of(pass), ": ", peers[i].name, " (", form.name,
+        require(error < 1e-4, "bench", c.name(), ", ", name_of(pass), ": ", peers[i].name, " (", form.name,
                 ") differs from ours by ", error);
         all.push_back({i + 1, form.name, form.run});
       }
@@ -259,20 +271,22 @@ nlohmann::ordered_json as_json(Isa isa, const std::vector<Row>& rows, double pea
   return list;
 }
 
-nlohmann::ordered_json run(Isa isa, const Options& options) {
+nlohmann::ordered_json run(Isa isa, const Flags& flags) {
   use_isa(isa);
+  const std::string only = flags.text("only", "");
+  const int rounds = std::max(1, flags.number("rounds", 15));
   double peak = measure_peak_gflops(1, false, isa);
   std::vector<Row> rows;
-  for (const Case& c : cases) {
-    if (std::string(c.name).find(options.only) == std::string::npos) continue;
-    rows.push_back(measure(isa, c, options.rounds, peak));
+  for (const Case& c : all_cases()) {
+    if (c.name().find(only) == std::string::npos) continue;
+    rows.push_back(measure(isa, c, rounds, peak));
   }
   print(isa, rows, peak);
   return as_json(isa, rows, peak);
 }
 
 /// `run` in a process of its own: oneDNN and LIBXSMM choose their instruction set once. Returns its JSON.
-std::string run_apart(Isa isa, const Options& options) {
+std::string run_apart(Isa isa, const Flags& flags) {
   int ends[2];
   require(pipe(ends) == 0, "bench", "cannot open a pipe");
   std::fflush(nullptr);
@@ -283,7 +297,7 @@ std::string run_apart(Isa isa, const Options& options) {
     try {
       close(ends[0]);
       FILE* out = fdopen(ends[1], "w");
-      const std::string text = run(isa, options).dump();
+      const std::string text = run(isa, flags).dump();
       if (std::fwrite(text.data(), 1, text.size(), out) != text.size() || std::fclose(out) != 0) status = 1;
     } catch (const std::exception& error) {
       std::fprintf(stderr, "%s\n", error.what());
@@ -303,43 +317,21 @@ std::string run_apart(Isa isa, const Options& options) {
   return text;
 }
 
-Options parse(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; i += 2) {
-    const std::string flag = argv[i];
-    require(i + 1 < argc, "bench", flag, " wants a value");
-    if (flag == "--isa")
-      options.isa = argv[i + 1];
-    else if (flag == "--only")
-      options.only = argv[i + 1];
-    else if (flag == "--json")
-      options.json = argv[i + 1];
-    else if (flag == "--rounds")
-      options.rounds = std::max(1, std::atoi(argv[i + 1]));
-    else
-      fail("bench", "unknown option ", flag, " (--isa NAME, --only TEXT, --rounds N, --json FILE)");
-  }
-  return options;
-}
-
-void run_all(const Options& options) {
+void run_all(const Flags& flags) {
+  const std::string wanted = flags.text("isa", ""), file = flags.text("json", "");
   auto all = nlohmann::ordered_json::array();
   for (const Isa isa : {Isa::avx2, Isa::avx512}) {
-    if (!isa_supported(isa) || (!options.isa.empty() && options.isa != isa_name(isa))) continue;
-    for (const auto& entry : nlohmann::ordered_json::parse(run_apart(isa, options))) all.push_back(entry);
+    if (!isa_supported(isa) || (!wanted.empty() && wanted != isa_name(isa))) continue;
+    for (const auto& entry : nlohmann::ordered_json::parse(run_apart(isa, flags))) all.push_back(entry);
   }
-  if (options.json.empty()) return;
-  FILE* out = std::fopen(options.json.c_str(), "w");
-  const std::string text = all.dump(1) + "\n";
-  require(out && std::fwrite(text.data(), 1, text.size(), out) == text.size() && std::fclose(out) == 0, "bench",
-          "cannot write ", options.json);
+  if (!file.empty()) write_atomically(file, all.dump(1) + "\n");
 }
 
 }  // namespace
 }  // namespace maml::bench
 
 int main(int argc, char** argv) try {
-  maml::bench::run_all(maml::bench::parse(argc, argv));
+  maml::bench::run_all(maml::bench::Flags(argc, argv, {"isa", "only", "rounds", "json"}));
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return 1;
