@@ -30,7 +30,8 @@ public:
   LayerPtr joined(const Layer& next) const override {
     const LayerInfo& other = next.info();
     const bool takes_slope = other.slope && window_ == 1 && slope_ == 1;
-    const bool takes_window = other.window == 2 && window_ == 1;
+    // The winner of a window is chosen before the rectifier, which must not turn the order round.
+    const bool takes_window = other.window == 2 && window_ == 1 && slope_ >= 0;
     if (!takes_slope && !takes_window) return nullptr;
     LayerInfo both = info();
     both.output = other.output;
@@ -235,7 +236,7 @@ private:
     HWY_INLINE Number normed(Number x) const { return (x - mean) * scale + bias; }
   };
 
-  /// max(x, slope x).
+  /// x where it is above 0, else slope x.
   template <class Number> struct Rectifier {
     typename Number::Plain slope;
     explicit HWY_INLINE Rectifier(double slope_) : slope(Number::Plain::set(slope_)) {}
@@ -358,7 +359,7 @@ private:
     info.parameters.push_back({"bias", steps * channels, parse_init("batch_norm", "zeros", 1, 1), shape, order});
     info.statistics = parse_statistics("batch_norm", text.word("mode", "transductive"));
     if (info.statistics == Statistics::running)
-      info.state = {{"running_mean", steps * channels, 0}, {"running_var", steps * channels, 1}};
+      info.state = {{"running_mean", steps * channels, 0, steps}, {"running_var", steps * channels, 1, steps}};
     info.reads_output = false;
     info.works_in_place = true;
     info.depends_on_step = per_step;

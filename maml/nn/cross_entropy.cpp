@@ -11,7 +11,7 @@ HWY_BEFORE_NAMESPACE();
 namespace maml::HWY_NAMESPACE {
 
 /// Softmax cross-entropy with whole class numbers, each row times its weight; metric: accuracy, of which weights are no
-/// part. Of equal outputs the first class is predicted.
+/// part. Of equal outputs the first class is predicted; what is not a number is right for no class.
 class CrossEntropy : public VectorLoss<CrossEntropy> {
 public:
   explicit CrossEntropy(Normalisation normalisation) : VectorLoss("cross_entropy", "accuracy", normalisation) {}
@@ -42,9 +42,14 @@ public:
   }
 
   template <class Pass> typename Pass::Scalar measure(const LossFrame<Pass>& f) const {
+    using One = typename Pass::One;
     std::size_t right = 0;
-    for (std::size_t row = 0; row < f.rows; ++row)
-      right += largest<Pass>(f.output + s(row * f.size), f.size) == class_of(f.y[row]);
+    for (std::size_t row = 0; row < f.rows; ++row) {
+      const auto output = f.output + s(row * f.size);
+      const std::size_t label = class_of(f.y[row]);
+      const One of_label = Pass::load_one(output, label);
+      right += largest<Pass>(output, f.size) == label && equal(of_label, of_label);
+    }
     return static_cast<typename Pass::Scalar>(right) / static_cast<typename Pass::Scalar>(f.rows);
   }
 

@@ -31,6 +31,7 @@ struct StateSpec {
   std::string name;
   std::size_t size = 0;
   double initial = 0;
+  std::size_t sets = 1;  ///< side by side, one an inner step; steps beyond the last use the last
 };
 
 /// What a layer is, fixed on construction.
@@ -46,7 +47,7 @@ struct LayerInfo {
   double products_per_row = 0;                ///< multiply-adds of one forward pass over one row, real pixels only
   bool reads_output = true;                   ///< backward reads y
   bool works_in_place = false;                ///< backward has done with an element of x before it writes it in dx
-  std::optional<double> slope = {};           ///< of a rectifier max(x, slope x), which others may take in
+  std::optional<double> slope = {};           ///< of a rectifier (x above 0, else slope x), which others may take in
   std::size_t window = 0;                     ///< of a max pooling over windows side by side, likewise
 };
 

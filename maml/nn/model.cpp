@@ -119,6 +119,16 @@ const std::vector<Slice>& Model::slices() const {
 const std::vector<Slice>& Model::state_slices() const {
   return impl_->state_slices;
 }
+std::vector<std::size_t> Model::state_passes(std::size_t steps) const {
+  std::vector<std::size_t> passes;
+  for (std::size_t i = 0; i < layer_count(); ++i)
+    for (const auto& spec : layer(i).info().state)
+      for (std::size_t set = 0; set < spec.sets; ++set) {
+        const bool is_last = set + 1 == spec.sets;
+        passes.insert(passes.end(), spec.size / spec.sets, is_last && steps > set ? steps - set : 1);
+      }
+  return passes;
+}
 Shape Model::input() const {
   return impl_->input;
 }

@@ -40,6 +40,9 @@ public:
   std::size_t state_size() const;
   const std::vector<Slice>& slices() const;
   const std::vector<Slice>& state_slices() const;
+  /// How many of an adaptation's support passes, one an inner step, move each of the running statistics (at least 1, so
+  /// that the sum of what they ask for can be divided by it). state_size() values.
+  std::vector<std::size_t> state_passes(std::size_t steps) const;
   Shape input() const;
   Shape output() const;
   std::size_t layer_count() const;

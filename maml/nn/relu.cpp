@@ -10,7 +10,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace maml::HWY_NAMESPACE {
 
-/// max(x, slope x); the derivative at zero is the slope (0 for relu).
+/// x where it is above 0, else slope x; the derivative at zero is the slope (0 for relu).
 struct Rectifier {
   double slope;
   template <class N> HWY_INLINE N forward(N x) const { return select(greater(x, N::set(0)), x, N::set(slope) * x); }

@@ -19,8 +19,10 @@ public:
   Impl(const Model& model, const Domain& domain, const MetaBatchOptions& options)
       : options_(options), row_(algorithm(options.algorithm)), initial_state_(model.initial_state<T>()),
         state_(initial_state_), loop_(model, options.inner, Mode{}, state_.data()),
-        steps_(row_.traits.adapts ? options.inner.steps : 0), group_(std::min(options.group, options.tasks)),
-        items_((options.tasks + group_ - 1) / group_), workers_(options.threads), parameters_(model.parameters()),
+        steps_(row_.traits.adapts ? options.inner.steps : 0),
+        state_passes_(model.state_passes(static_cast<std::size_t>(steps_))),
+        group_(std::min(options.group, options.tasks)), items_((options.tasks + group_ - 1) / group_),
+        workers_(options.threads), parameters_(model.parameters()),
         rates_(loop_.learns_rates() ? loop_.layout().size() : 0), weights_(options.inner.step_weights.size()),
         sum_(options.tasks, row_width(), workers_.count(), group_), domain_(domain),
         episode_(episode_options(model, {}, options.inner, {options.ways, options.shots, options.query_shots})),
@@ -70,7 +72,8 @@ public:
     const T* from = sum_.sum();
     from = scale(from, share, result_.gradient);
     from = scale(from, share, result_.d_rates);
-    scale(from, share / static_cast<T>(std::max(steps_, 1)), result_.state_delta);
+    for (std::size_t e = 0; e < state_.size(); ++e)
+      result_.state_delta[e] = from[e] * share / static_cast<T>(state_passes_[e]);
     result_.loss = mean(result_.losses);
     result_.before = mean(before_);
     result_.after = mean(after_);
@@ -161,6 +164,7 @@ private:
   std::vector<T> state_;
   const InnerLoop<T> loop_;
   const int steps_;
+  const std::vector<std::size_t> state_passes_;
   const std::size_t group_, items_;
   Workers workers_;
   const std::size_t parameters_, rates_;

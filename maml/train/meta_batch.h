@@ -32,7 +32,7 @@ template <class T> struct MetaBatchResult {
   double after = 0;            ///< metric at theta_K, on the query data
   std::vector<T> gradient;     ///< of the meta-loss by theta_0
   std::vector<T> d_rates;      ///< by the inner rates; empty where they are fixed
-  std::vector<T> state_delta;  ///< what to add to the running statistics: the mean also over the inner steps
+  std::vector<T> state_delta;  ///< what to add to the running statistics: the mean also over the passes that met them
   std::vector<T> losses;       ///< one a task
 };
 

@@ -118,6 +118,36 @@ TEST_CASE("conformance: a float meta-gradient is at most 4 times as far from dou
   }
 }
 
+TEST_CASE("conformance: a norm with rectifier and pooling taken in gives what the layers give one by one") {
+  // A view between the layers keeps them apart.
+  for (const std::string slope : {"-0.5", "0", "0.1", "2"})
+    for (const std::string weight : {"", " gamma=false"}) {
+      const std::string norm = "batch_norm" + weight, rectifier = "leaky_relu slope=" + slope;
+      const ModelOptions joined{
+          {6, 5, 2}, {"conv2d 9", norm, rectifier, "max_pool 2", "flatten", "linear 3"}, "cross_entropy", "mean"};
+      ModelOptions apart = joined;
+      apart.layers = {"conv2d 9", norm, "keep a", rectifier, "keep b", "max_pool 2", "flatten", "linear 3"};
+      Bed<double> one(joined, 2, 6, 5), other(apart, 2, 6, 5);
+      REQUIRE(one.theta.size() == other.theta.size());
+      Rng rng(1, Purpose::initial_parameters, 0, 0);
+      for (auto& element : one.theta) element = rng.normal();  // weights of norms below 0 too
+      other.theta = one.theta;
+      const auto layout = one.layout({"*"});
+      const auto run = [&](Bed<double>& bed) {
+        const AdaptationParts<double> parts{bed.objective.get(), bed.objective.get(), bed.rule.get(), &layout, nullptr};
+        Adaptation<double> adaptation(parts, bed.options(2));
+        const double alpha = 0.01;
+        adaptation.set_rates(&alpha);
+        MetaGradient<double> out(2, bed.model.parameters(), 0);
+        algorithm("maml")(adaptation, bed.task, {bed.theta.data(), {}}, out);
+        out.gradient.insert(out.gradient.end(), out.losses.begin(), out.losses.end());
+        return out.gradient;
+      };
+      INFO(rectifier, ", ", norm);
+      CHECK(relative_error(run(one), run(other)) < 1e-11);
+    }
+}
+
 namespace {
 
 /// A preset's network and episode. The seed is of one in which no rectifier or maximum is so near its edge that float

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "maml/diff/check_task.h"
 #include "maml/nn/check_model.h"
@@ -126,4 +127,19 @@ TEST_CASE("model: a spent tape is smaller and gives the same gradients to the bi
     }
     CHECK(results[0] == results[1]);
   }
+}
+
+TEST_CASE("cross entropy: what is not a number is right for no class") {
+  const Model model({{2}, {"linear 2"}, "cross_entropy", "mean"});
+  const auto objective = make_objective<double>(model, Mode{});
+  std::vector<double> tape(objective->tape_size(1)), theta(model.parameters());
+  const double x[] = {1, 1}, y[] = {0};
+  const auto accuracy = [&] {
+    double loss = 0, metric = -1;
+    objective->evaluate({theta.data(), 0, 0}, {.tasks = 1, .rows = 1, .x = x, .y = y}, tape.data(), &loss, &metric);
+    return metric;
+  };
+  CHECK(accuracy() == 1);  // of equal outputs the first
+  theta.assign(theta.size(), std::numeric_limits<double>::quiet_NaN());
+  CHECK(accuracy() == 0);
 }

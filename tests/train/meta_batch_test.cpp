@@ -233,25 +233,50 @@ TEST_CASE("meta-batch: running statistics move by the mean of the support passes
   for (const float value : state) CHECK(std::abs(value) < 100);
 }
 
-TEST_CASE("meta-batch: running statistics of each inner step move by that step's support pass") {
+namespace {
+
+/// What one gradient asks to add to the running statistics of a norm of 4 channels: its sets' means, then its sets'
+/// variances. The norm's parameters do not adapt, so that all sets' are the same.
+std::vector<float> state_delta(int steps, int sets) {
   Options options = small_run();
-  options.inner.steps = 2;
-  options.model.layers = {"linear 4", "batch_norm mode=running per_step=3", "relu", "linear 1"};
+  options.inner.steps = steps;
+  options.inner.adapt = {"linear*"};
+  options.model.layers = {"linear 4", "batch_norm mode=running per_step=" + std::to_string(sets), "tanh", "linear 1"};
   const Experiment experiment(options);
   MetaBatch<float> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment, 1, plenty));
   const auto weights = experiment.initial();
-  const auto delta = batch.gradient(weights.parameters.data(), nullptr, weights.state.data(), 0).state_delta;
-  REQUIRE(delta.size() == 24);  // mean and variance of 3 steps of 4 channels
+  return batch.gradient(weights.parameters.data(), nullptr, weights.state.data(), 0).state_delta;
+}
+
+}  // namespace
+
+TEST_CASE("meta-batch: running statistics of each inner step move by that step's support pass") {
+  const auto one_step = state_delta(1, 3), two_steps = state_delta(2, 3);
+  REQUIRE(two_steps.size() == 24);
   for (const std::size_t half : {0, 12}) {
     std::size_t differ = 0;
-    for (std::size_t e = 0; e < 4; ++e) {
-      CHECK(delta[half + e] != 0);
-      CHECK(delta[half + 4 + e] != 0);
-      differ += delta[half + e] != delta[half + 4 + e];  // a unit that is off at all points does not move
-      CHECK(delta[half + 8 + e] == 0);                   // a third step is not taken in training
+    for (std::size_t e = half; e < half + 4; ++e) {
+      CHECK(two_steps[e] == one_step[e]);  // met by the first pass alone, however many follow
+      CHECK(two_steps[e] != 0);
+      CHECK(two_steps[4 + e] != 0);
+      CHECK(one_step[4 + e] == 0);
+      CHECK(two_steps[8 + e] == 0);                // a third step is not taken in training
+      differ += two_steps[4 + e] != two_steps[e];  // a unit may stay where it was to the last bit
     }
     CHECK(differ >= 2);
   }
+}
+
+TEST_CASE("meta-batch: the last set of running statistics moves by the mean of all passes from its own step on") {
+  const auto each = state_delta(4, 4), last_shared = state_delta(4, 2), one_set = state_delta(4, 1);
+  REQUIRE(each.size() == 32);
+  for (const std::size_t half : {0, 1})
+    for (std::size_t e = 0; e < 4; ++e) {
+      const float* own = &each[half * 16 + e];
+      CHECK(last_shared[half * 8 + e] == own[0]);
+      CHECK(last_shared[half * 8 + 4 + e] == doctest::Approx((own[4] + own[8] + own[12]) / 3).epsilon(1e-4));
+      CHECK(one_set[half * 4 + e] == doctest::Approx((own[0] + own[4] + own[8] + own[12]) / 4).epsilon(1e-4));
+    }
 }
 
 TEST_CASE("meta-batch: rollouts under the policy, with more rows than shots") {
