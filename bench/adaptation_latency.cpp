@@ -1,5 +1,6 @@
-// How long does it take to learn new characters and to classify one? Five pictures, one of each, K inner steps, then
-// one prediction; statistics of the support set, one thread, fresh pictures each time. The model stays loaded.
+// How long does it take a program to learn new characters and to classify one? Five pictures, one of each, go to
+// adapt(), one more to the adapted model; statistics of the support set, one thread, fresh pictures each time. The
+// model stays loaded; all else, memory too, is in the time.
 //
 //     adaptation_latency [--model PRESET|RUN] [--steps K] [--repeats N] [--isa avx2|avx512] [--json FILE]
 //
@@ -8,8 +9,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -21,6 +24,7 @@
 #include "maml/kernels/isa.h"
 #include "maml/kernels/peak.h"
 #include "maml/nn/work.h"
+#include "maml/train/adapt.h"
 #include "maml/train/inner_loop.h"
 #include "maml/train/run_folder.h"
 
@@ -40,82 +44,49 @@ LoadedModel loaded(const std::string& what) {
   return fresh;
 }
 
-/// One picture of each class and one more to classify: a task of random pixels, 0 or 1.
-class Pictures final : public Task<float> {
-public:
-  Pictures(std::size_t classes, std::size_t pixels) : classes_(classes), x_((classes + 1) * pixels), y_(classes + 1) {
-    for (std::size_t i = 0; i < classes; ++i) y_[i] = static_cast<float>(i);
-  }
+/// One picture of each class, and one more to classify: random pixels, 0 or 1.
+struct Pictures {
+  SupportSet support;
+  std::vector<float> query;
 
-  void draw(std::uint32_t number) {
+  Pictures(std::uint32_t number, std::size_t classes, std::size_t pixels) {
     Rng rng(0, Purpose::test_task, number);
-    for (float& pixel : x_) pixel = rng.coarse_uniform() < 0.1 ? 0.0f : 1.0f;
+    const auto draw = [&] { return rng.coarse_uniform() < 0.1 ? 0.0f : 1.0f; };
+    std::generate_n(std::back_inserter(support.x), classes * pixels, draw);
+    std::generate_n(std::back_inserter(query), pixels, draw);
+    for (std::size_t i = 0; i < classes; ++i) support.y.push_back(static_cast<float>(i));
   }
-
-  Batch<float> support(int, Point<float>) override { return rows(classes_); }
-  Batch<float> query(Point<float>) override {
-    Batch<float> all = rows(classes_ + 1);
-    all.support_rows = classes_;
-    return all;
-  }
-
-private:
-  Batch<float> rows(std::size_t count) const {
-    Batch<float> batch;
-    batch.rows = count;
-    batch.x = x_.data();
-    batch.y = y_.data();
-    return batch;
-  }
-
-  std::size_t classes_;
-  std::vector<float> x_, y_;
 };
 
 struct Timing {
   double median = 0, best = 0;
 };
 
-template <class Call, class Prepare> Timing time_calls(int repeats, const Prepare& prepare, const Call& call) {
+Timing time_calls(const LoadedModel& loaded, int steps, int repeats) {
+  const Model& model = *loaded.model;
   std::vector<double> seconds;
   for (int i = -repeats / 10 - 1; i < repeats; ++i) {  // warm-up below 0
-    prepare(static_cast<std::uint32_t>(i + repeats));
+    Pictures pictures(static_cast<std::uint32_t>(i + repeats), model.output().size(), model.input().size());
     const auto start = std::chrono::steady_clock::now();
-    call();
+    const AdaptedModel adapted =
+        adapt(loaded, std::move(pictures.support), {.steps = steps, .statistics = Statistics::support});
+    (void)adapted.probabilities(pictures.query);
     if (i >= 0) seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   std::sort(seconds.begin(), seconds.end());
   return {seconds[seconds.size() / 2], seconds.front()};
 }
 
-nlohmann::ordered_json measure(const LoadedModel& given, const std::string& name, int steps, int repeats, Isa isa) {
+nlohmann::ordered_json measure(const std::string& name, int steps, int repeats, Isa isa) {
   use_isa(isa);
-  const Model model(given.options.model);  // made on this instruction set
+  const LoadedModel given = loaded(name);  // its model is of this instruction set
+  const Model& model = *given.model;
   const std::size_t classes = model.output().size();
-  const Mode mode{true, Statistics::support};
-  InnerOptions inner = given.options.inner;
-  const InnerLoop<float> loop(model, inner, mode, given.weights.state.data());
-  AdaptationOptions options;
-  options.steps = steps;
-  options.support_rows = classes;
-  options.query_rows = classes + 1;
-  options.second_order = false;
-  const auto adaptation = loop.adaptation(options, true);
-  adaptation->set_rates(given.weights.rates.data());
-  const Predictor<float> predict(model, mode, given.weights.state.data());
-  std::vector<float> tape(predict.tape_size(classes + 1)), outputs((classes + 1) * classes);
-  Pictures pictures(classes, model.input().size());
-
   double peak = measure_peak_gflops(1, false, isa);
-  const Timing timing = time_calls(
-      repeats, [&](std::uint32_t number) { pictures.draw(number); },
-      [&] {
-        adaptation->run(given.weights.parameters.data(), pictures);
-        const Point<float> adapted = adaptation->theta(steps);
-        predict(adapted, pictures.query(adapted), tape.data(), outputs.data(), 0);
-      });
+  const Timing timing = time_calls(given, steps, repeats);
   peak = std::max(peak, measure_peak_gflops(1, false, isa));
 
+  const InnerLoop<float> loop(model, given.options.inner);
   WorkOptions work;
   work.inner_steps = steps;
   work.support_rows = classes;
@@ -146,11 +117,10 @@ nlohmann::ordered_json measure(const LoadedModel& given, const std::string& name
 void run(const Flags& flags) {
   const std::string name = flags.text("model", "omniglot-5way-1shot"), only = flags.text("isa", "");
   const int steps = flags.number("steps", 3), repeats = std::max(1, flags.number("repeats", 500));
-  const LoadedModel model = loaded(name);
   auto all = nlohmann::ordered_json::array();
   for (const Isa isa : {Isa::avx2, Isa::avx512})
     if (isa_supported(isa) && (only.empty() || only == isa_name(isa)))
-      all.push_back(measure(model, name, steps, repeats, isa));
+      all.push_back(measure(name, steps, repeats, isa));
   if (const std::string file = flags.text("json", ""); !file.empty()) write_atomically(file, all.dump(2) + "\n");
 }
 
