@@ -147,6 +147,7 @@ private:
   static LayerInfo describe(const LayerText& text, const Shape& input) {
     const std::size_t out = text.size(0, "number of filters"), kernel = text.size("kernel", 3);
     require(input.is_image(), "conv2d", "wants an image (H x W x C), but its input is ", to_string(input));
+    checked_size("conv2d", input.extents);  // places within an image count in 32 bits (conv_places.h)
     const bool same = text.word("padding", "same", {"same", "valid"}) == "same";
     for (std::size_t axis = 0; axis < 2; ++axis)
       require(same || kernel <= input.extents[axis], "conv2d", "kernel ", kernel, " is larger than input ",

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <utility>
 #include <vector>
 
 namespace maml {
@@ -58,7 +60,9 @@ struct ConvImage {
 /// Rectangles of results over which the taps are the same, with lists of their places for gathered products. Place is
 /// RowPlace or TermPlace: {offset in the source, offset in the result}.
 ///
-/// Work goes by blocks of about so many results: several small images, or some rows of a large one.
+/// Work goes by blocks of about so many results: several small images, or some rows of a large one. Places count from a
+/// block's start in 32 bits, so a block has fewer images where those are very large; an image of either array has at
+/// most 2^26 elements (checked_size).
 template <class Place> class ConvPlaces {
 public:
   struct Patch {
@@ -71,8 +75,9 @@ public:
   ConvPlaces(const std::vector<AxisStretch>& rows, const std::vector<AxisStretch>& columns, ConvImage source,
              ConvImage result, std::size_t block)
       : source_(source), result_(result) {
+    constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
     const std::size_t pixels = result.height * result.width;
-    images_ = pixels <= block ? std::max<std::size_t>(1, block / pixels) : 1;
+    images_ = std::clamp<std::size_t>(block / pixels, 1, most / std::max(source.size(), result.size()));
     band_ = pixels <= block ? result.height : std::max<std::size_t>(1, block / result.width);
     for (const auto& r : rows)
       for (const auto& c : columns) patches_.push_back({r, c, places(r, c), patches_.size()});
