@@ -215,7 +215,6 @@ std::string shape_text(const std::vector<std::size_t>& shape) {
 
 template <class T> std::vector<T> Model::from_border(const std::vector<BorderTensor>& tensors) const {
   std::vector<std::string> names;
-  std::vector<Model::Sources> sources;
   for (const auto& slice : slices()) names.push_back(slice.name);
   for (const auto& tensor : tensors)
     require(std::find(names.begin(), names.end(), tensor.name) != names.end(), tensor.name,
@@ -272,7 +271,6 @@ std::vector<unsigned char> matching_slices(const std::string& owner, const std::
     }
     if (matched) continue;
     std::vector<std::string> names;
-    std::vector<Model::Sources> sources;
     for (const auto& slice : slices) names.push_back(slice.name);
     fail(owner, "the pattern '", pattern, "' matches no parameter (there are ", join(names), ")");
   }
