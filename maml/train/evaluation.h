@@ -22,10 +22,13 @@ struct Protocol {
   double alpha = 0;            ///< another inner rate everywhere; 0: as trained
 };
 
+/// Of tasks that neither training, validation nor `eval.seed` draws, as long as those stay away from it.
+inline constexpr std::uint64_t fresh_tasks_seed = 1000003;
+
 /// own: what the config says ([eval], data.test_*). validation: own's on 1,000 validation tasks, to choose by. paper:
 /// 600 tasks, as many query as support examples, statistics of the batch at hand (the original MAML). strict: 5,000
-/// tasks, 15 query examples a class, statistics of the support set. reached: paper's on 10,000 tasks of a seed that
-/// nothing was chosen by.
+/// tasks, 15 query examples a class, statistics of the support set. reached: paper's on 10,000 tasks of
+/// fresh_tasks_seed, by which nothing was chosen.
 std::vector<std::string> protocol_names();
 /// By name, for these (resolved) options; throws Error that names the nearest.
 Protocol protocol(const std::string& name, const Options&);

@@ -18,7 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::uint64_t fresh_tasks_seed = 1000003;  // of tasks that neither training, validation nor eval.seed draws
 constexpr int shots_of_paper[] = {5, 10, 20};
 constexpr const char* kinds[] = {"", "-pretrained", "-oracle"};
 
