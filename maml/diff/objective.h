@@ -27,7 +27,10 @@ template <class T> struct Batch {
   /// What the loss compares with, rows x targets: values, actions, or one class number (a whole number from 0).
   const T* y = nullptr;
   std::ptrdiff_t y_stride = 0;
-  /// One weight a row (advantages of a policy gradient), or null for one everywhere.
+  /// What each row's loss is multiplied by, one number a row, those of the support_rows too, which nobody reads; null:
+  /// 1 everywhere. Advantages of a policy gradient, or what makes classes of unequal size count alike. What the sum
+  /// over rows is divided by stays the judged rows or the shots, whatever weights add up to. Accuracy takes no account
+  /// of weights; the loss mse throws Error for them.
   const T* weight = nullptr;
   std::ptrdiff_t weight_stride = 0;
   /// What `sum / shots` divides by: the support examples of one class (the original's K, for query losses too).

@@ -19,6 +19,7 @@ public:
   template <class Pass> typename Pass::One evaluate(const LossFrame<Pass>& f) const {
     using Number = typename Pass::Number;
     using One = typename Pass::One;
+    require(f.weight == nullptr, "mse", "does not read weights of rows (leave Batch::weight null)");
     const double scale = f.scale(normalisation(), f.size);
     const Number slope = Number::set(2 * scale);
     One sum = One::set(0);

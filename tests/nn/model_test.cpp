@@ -143,3 +143,47 @@ TEST_CASE("cross entropy: what is not a number is right for no class") {
   theta.assign(theta.size(), std::numeric_limits<double>::quiet_NaN());
   CHECK(accuracy() == 0);
 }
+
+namespace {
+
+/// The loss of one task of these rows, at the model's initial parameters.
+double loss_of(const Model& model, Batch<double> batch) {
+  const auto objective = make_objective<double>(model, Mode{});
+  const auto theta = model.initial<double>(1);
+  std::vector<double> tape(objective->spent_tape_size(batch.rows));
+  double loss = 0;
+  objective->evaluate({theta.data(), 0, 0}, batch, tape.data(), &loss, nullptr);
+  return loss;
+}
+
+}  // namespace
+
+TEST_CASE("model: weights multiply the rows' losses, whatever they add up to; mse refuses them") {
+  const std::vector<double> x = {0.3, -1, 2, 0.5, -0.7, 0.1}, y = {2, 0, 1}, weight = {3, 0, 0.5};
+  for (const char* normalisation : {"mean", "sum/shots"}) {
+    const Model model({{2}, {"linear 3"}, "cross_entropy", normalisation});
+    double weighted = 0;
+    for (std::size_t row = 0; row < 3; ++row) {
+      Batch<double> one;
+      one.rows = 1;
+      one.x = x.data() + 2 * row;
+      one.y = y.data() + row;
+      weighted += weight[row] * loss_of(model, one);
+    }
+    Batch<double> all;
+    all.rows = 3;
+    all.x = x.data();
+    all.y = y.data();
+    all.weight = weight.data();
+    all.shots = 2;
+    CHECK(loss_of(model, all) == doctest::Approx(weighted / (normalisation == std::string("mean") ? 3 : 2)));
+  }
+
+  Batch<double> batch;
+  batch.rows = 3;
+  batch.x = x.data();
+  batch.y = y.data();
+  batch.weight = weight.data();
+  CHECK_THROWS_WITH_AS(loss_of(Model({{2}, {"linear 1"}, "mse", "mean"}), batch),
+                       doctest::Contains("[mse] does not read weights of rows"), Error);
+}
