@@ -6,9 +6,11 @@
 
 #include "maml/base/error.h"
 #include "tests/images/pictures.h"
+#include "tests/support/error_of.h"
 
 using namespace maml;
 using namespace maml_test;
+using maml::test::error_of;
 
 namespace {
 
@@ -17,12 +19,7 @@ Image decoded(const std::string& bytes) {
 }
 
 std::string refusal(const std::string& bytes) {
-  try {
-    (void)decoded(bytes);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return error_of([&] { (void)decoded(bytes); });
 }
 
 bool contains(const std::string& text, const std::string& part) {

@@ -7,9 +7,11 @@
 #include "maml/base/error.h"
 #include "tests/images/pictures.h"
 #include "tests/io/scratch_folder.h"
+#include "tests/support/error_of.h"
 
 using namespace maml;
 using namespace maml_test;
+using maml::test::error_of;
 
 namespace {
 
@@ -26,13 +28,10 @@ std::map<std::string, std::string> all_of(const std::string& path, const SourceL
 }
 
 std::string refusal(const std::string& path, const SourceLimits& limits = {}) {
-  try {
+  return error_of([&] {
     (void)Source::open(path, limits)->list();
     (void)all_of(path, limits);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  });
 }
 
 bool contains(const std::string& text, const std::string& part) {

@@ -2,6 +2,7 @@
 #include "maml/io/atomic_file.h"
 #include "maml/io/fault.h"
 #include "tests/io/scratch_folder.h"
+#include "tests/support/error_of.h"
 
 #include <cerrno>
 #include <csignal>
@@ -15,6 +16,7 @@
 #include <sys/stat.h>
 
 using namespace maml;
+using maml::test::error_of;
 using maml_test::bytes_of;
 using maml_test::in_child;
 using maml_test::ScratchFolder;
@@ -22,12 +24,7 @@ using maml_test::ScratchFolder;
 namespace {
 
 std::string refusal(const std::string& path, std::string_view text) {
-  try {
-    write_atomically(path, text);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return error_of([&] { write_atomically(path, text); });
 }
 
 bool contains(const std::string& text, const std::string& part) {

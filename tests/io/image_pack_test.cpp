@@ -1,6 +1,7 @@
 #include "maml/base/error.h"
 #include "maml/io/image_pack.h"
 #include "tests/io/scratch_folder.h"
+#include "tests/support/error_of.h"
 #include "tests/support/packs.h"
 
 #include <atomic>
@@ -11,6 +12,7 @@
 #include <vector>
 
 using namespace maml;
+using maml::test::error_of;
 using maml_test::bytes_of;
 using maml_test::put_bytes;
 using maml_test::ScratchFolder;
@@ -19,12 +21,7 @@ using maml_test::SmallPack;
 namespace {
 
 std::string refusal(const std::string& path) {
-  try {
-    ImagePack::open(path)->verify();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return error_of([&] { ImagePack::open(path)->verify(); });
 }
 
 bool contains(const std::string& text, const std::string& part) {

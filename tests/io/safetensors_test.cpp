@@ -1,11 +1,13 @@
 #include "maml/io/safetensors.h"
 #include "tests/io/scratch_folder.h"
+#include "tests/support/error_of.h"
 
 #include <cstring>
 #include <doctest/doctest.h>
 #include <limits>
 
 using namespace maml;
+using maml::test::error_of;
 using maml_test::ScratchFolder;
 
 namespace {
@@ -47,12 +49,7 @@ std::string entry(const std::string& name, const std::string& dtype, const std::
 
 /// The message with which the reader refuses a file, "" if it does not.
 std::string refusal(const std::string& file) {
-  try {
-    parse_safetensors(as_bytes(file), "f");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return error_of([&] { parse_safetensors(as_bytes(file), "f"); });
 }
 
 bool refuses(const std::string& file, const std::string& part) {

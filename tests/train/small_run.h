@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "maml/base/error.h"
 #include "maml/train/options.h"
+#include "tests/support/error_of.h"
 
 namespace maml::test {
 
@@ -42,16 +42,6 @@ inline Options small_image_run(const std::string& file) {
   options.train.iterations = 6;
   options.train.validate_every = 3;
   return options;
-}
-
-/// The message of the Error that `body` throws, "" if it throws none.
-template <class Body> std::string error_of(Body body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 }  // namespace maml::test
