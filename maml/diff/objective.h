@@ -37,7 +37,8 @@ template <class T> struct Batch {
   std::size_t shots = 1;
 };
 
-/// Results of a gradient pass over a group of tasks; every array is overwritten, those that are null are left out.
+/// Results of a gradient pass over a group of tasks; every array is overwritten, those that are null are left out (all
+/// but g may be).
 template <class T> struct GradientOut {
   T* losses = nullptr;   ///< one a task
   T* metrics = nullptr;  ///< one a task; see evaluate

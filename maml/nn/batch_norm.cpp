@@ -15,7 +15,10 @@ namespace maml::HWY_NAMESPACE {
 ///   transductive  the batch at hand, in testing too (the original MAML)
 ///   support       the support rows; a query batch then begins with them, and gradient and H v flow through both
 ///   running       in training the batch at hand, in evaluation the running statistics
-/// per_step=K keeps weight, bias and running statistics for each of K inner steps (MAML++). Cache: mean and 1 / std.
+/// per_step=K keeps weight, bias and running statistics for each of K inner steps (MAML++).
+///
+/// Cache, each one value a channel: mean, 1 / std; what backward's stage `joint` leaves for its rows, the two numbers
+/// of `through_statistics`; then mean and sum of squares of each chunk of rows.
 ///
 /// A rectifier and a pooling of 2 x 2 that follow are taken into the same passes over memory: nothing between x and the
 /// pooled output is stored, backward finds signs and winners again.
@@ -42,7 +45,7 @@ public:
       : VectorLayer(std::move(both)), epsilon_(norm.epsilon_), momentum_(norm.momentum_), steps_(norm.steps_),
         slope_(slope), window_(window) {}
 
-  std::size_t cache_size(std::size_t) const override { return 2 * channels_; }
+  std::size_t cache_size(std::size_t rows) const override { return channels_ * (first_chunk + 2 * chunks(rows)); }
 
   template <class Pass> void forward(const Frame<Pass>& f) const {
     with_window([&](auto side, auto falls) { pooled_forward<side(), falls()>(f); });
@@ -56,6 +59,14 @@ private:
   static constexpr std::size_t group = 8;
   /// Positions a partial sum is made over.
   static constexpr std::size_t run = 64;
+  /// Values of a chunk of rows: what a processor's cache holds beside what the layer before reads and writes.
+  static constexpr std::size_t chunk = 1 << 16;
+  /// Where chunks begin in the cache, in channels.
+  static constexpr std::size_t first_chunk = 4;
+
+  struct Rows {
+    std::size_t first, last;  ///< the last is not one of them
+  };
 
   /// f(the pooling window's side, whether a channel's output may fall as its input rises), both constants.
   template <class F> void with_window(F f) const {
@@ -66,6 +77,8 @@ private:
 
   template <std::size_t kSide, bool kFalls, class Pass> void pooled_forward(const Frame<Pass>& f) const {
     using Number = typename Pass::Number;
+    if (f.stage != Stage::joint && !reads_state(f)) chunk_statistics(f);
+    if (f.stage == Stage::rows) return;
     const Rectifier<Number> rectifier(slope_);
     Pass::template each_group<group>(channels_, [&](auto at, std::size_t blocks) HWY_ATTR {
       Number mean[group], variance[group];
@@ -74,11 +87,11 @@ private:
       for (std::size_t b = 0; b < blocks; ++b) {
         if (!reads_state(f)) move_state<Pass>(f, at(b), mean[b], variance[b]);
         const Number inverse = Number::set(1) / sqrt(variance[b] + Number::set(epsilon_));
-        Pass::store(f.cache, at(b), mean[b]);
-        Pass::store(f.cache + s(channels_), at(b), inverse);
+        Pass::store(cached(f, 0), at(b), mean[b]);
+        Pass::store(cached(f, 1), at(b), inverse);
         channels[b] = Channel<Pass>(*this, f, at(b), mean[b], inverse);
       }
-      each_stretch(f.rows, [&](const Stretch& stretch) HWY_ATTR {
+      each_stretch({0, f.rows}, [&](const Stretch& stretch) HWY_ATTR {
         for (std::size_t b = 0; b < blocks; ++b) {
           const Channel<Pass> channel = channels[b];
           for (std::size_t j = 0; j < stretch.windows; ++j) {
@@ -91,18 +104,26 @@ private:
   }
 
   template <std::size_t kSide, bool kFalls, class Pass> void pooled_backward(const Frame<Pass>& f) const {
+    if (f.stage != Stage::rows) parameter_gradient<kSide, kFalls>(f);
+    if (f.stage == Stage::joint || !f.dx) return;
+    input_gradient<kSide, kFalls>(f, f.stage == Stage::all
+                                         ? Rows{0, f.rows}
+                                         : Rows{f.first_row, std::min(f.rows, f.first_row + info().chunk_rows)});
+  }
+
+  template <std::size_t kSide, bool kFalls, class Pass> void parameter_gradient(const Frame<Pass>& f) const {
     using Number = typename Pass::Number;
     const Rectifier<Number> rectifier(slope_);
     for (std::size_t i = 0; i < info().parameters.size(); ++i) Pass::zero(f.d_parameter[i], info().parameters[i].size);
+    const auto share = Number::Plain::set(-1.0 / static_cast<double>(f.statistics_rows() * pixels_));
     Pass::template each_group<group>(channels_, [&](auto at, std::size_t blocks) HWY_ATTR {
       Channel<Pass> channels[group];
       Number sum[group], along[group];
       for (std::size_t b = 0; b < blocks; ++b) {
-        channels[b] =
-            Channel<Pass>(*this, f, at(b), Pass::load(f.cache, at(b)), Pass::load(f.cache + s(channels_), at(b)));
+        channels[b] = Channel<Pass>(*this, f, at(b));
         sum[b] = along[b] = Number::set(0);
       }
-      each_stretch(f.rows, [&](const Stretch& stretch) HWY_ATTR {
+      each_stretch({0, f.rows}, [&](const Stretch& stretch) HWY_ATTR {
         for (std::size_t b = 0; b < blocks; ++b) {
           const Channel<Pass> channel = channels[b];
           Number part = Number::set(0), part_along = Number::set(0);
@@ -120,42 +141,51 @@ private:
       for (std::size_t b = 0; b < blocks; ++b) {
         Pass::store(f.d_parameter[bias_index()] + set_offset(f.step), at(b), sum[b]);
         if (has_weight()) Pass::store(f.d_parameter[0] + set_offset(f.step), at(b), along[b]);
+        const Through<Number> through = {channels[b].scale * sum[b] * share,
+                                         channels[b].scale * along[b] * share * channels[b].inverse};
+        Pass::store(cached(f, 2), at(b), through.constant);
+        Pass::store(cached(f, 3), at(b), through.factor);
       }
-      if (!f.dx) return;
+    });
+  }
 
-      // What an input gets through mean and variance: constant + factor * (x - mean).
-      const auto share = Number::Plain::set(-1.0 / static_cast<double>(f.statistics_rows() * pixels_));
-      Number constant[group], factor[group];
+  template <std::size_t kSide, bool kFalls, class Pass>
+  void input_gradient(const Frame<Pass>& f, const Rows& rows) const {
+    using Number = typename Pass::Number;
+    const Rectifier<Number> rectifier(slope_);
+    const auto counts = [&](std::size_t row) { return !reads_state(f) && row < f.statistics_rows(); };
+    Pass::template each_group<group>(channels_, [&](auto at, std::size_t blocks) HWY_ATTR {
+      Channel<Pass> channels[group];
+      Through<Number> through[group];
       for (std::size_t b = 0; b < blocks; ++b) {
-        constant[b] = channels[b].scale * sum[b] * share;
-        factor[b] = channels[b].scale * along[b] * share * channels[b].inverse;
+        channels[b] = Channel<Pass>(*this, f, at(b));
+        through[b] = {Pass::load(cached(f, 2), at(b)), Pass::load(cached(f, 3), at(b))};
       }
-      each_stretch(f.rows, [&](const Stretch& stretch) HWY_ATTR {
-        const bool counts = !reads_state(f) && stretch.row < f.statistics_rows();
+      each_stretch(rows, [&](const Stretch& stretch) HWY_ATTR {
+        const bool is_counted = counts(stretch.row);
         for (std::size_t b = 0; b < blocks; ++b) {
           const Channel<Pass> channel = channels[b];
-          const Number c = constant[b], k = factor[b];
+          const Number c = through[b].constant, k = through[b].factor;
           for (std::size_t j = 0; j < stretch.windows; ++j) {
             const std::ptrdiff_t x = stretch.x + s(j * kSide * channels_);
             const Window<Pass, kSide, kFalls> window(*this, f, channel, x, at(b));
             Number dy = channel.scale * rectifier.backward(channel.normed(window.best),
                                                            Pass::load(f.dy + (stretch.y + s(j * channels_)), at(b)));
             if constexpr (kSide == 1) {
-              Pass::store(f.dx + x, at(b), counts ? dy + (c + k * (window.best - channel.mean)) : dy);
+              Pass::store(f.dx + x, at(b), is_counted ? dy + (c + k * (window.best - channel.mean)) : dy);
             } else {
               each_tap<kSide>([&](auto t, std::ptrdiff_t tap) HWY_ATTR {
                 const Number dx = window.share(t, dy);
-                Pass::store(f.dx + (x + tap), at(b), counts ? dx + (c + k * (window.x[t] - channel.mean)) : dx);
+                Pass::store(f.dx + (x + tap), at(b), is_counted ? dx + (c + k * (window.x[t] - channel.mean)) : dx);
               });
             }
           }
         }
       });
-      each_leftover(f.rows, [&](std::size_t row, std::ptrdiff_t x) HWY_ATTR {
-        const bool counts = !reads_state(f) && row < f.statistics_rows();
+      each_leftover(rows, [&](std::size_t row, std::ptrdiff_t x) HWY_ATTR {
         for (std::size_t b = 0; b < blocks; ++b) {
-          const Number through = constant[b] + factor[b] * (Pass::load(f.x + x, at(b)) - channels[b].mean);
-          Pass::store(f.dx + x, at(b), counts ? through : Number::set(0));
+          const Number dx = through[b].constant + through[b].factor * (Pass::load(f.x + x, at(b)) - channels[b].mean);
+          Pass::store(f.dx + x, at(b), counts(row) ? dx : Number::set(0));
         }
       });
     });
@@ -176,16 +206,24 @@ private:
     return has_weight() ? Pass::load(f.parameter[0] + set_offset(f.step), at) : Pass::Number::set(1);
   }
 
+  /// What the gradient by an input has through mean and variance: constant + factor * (x - mean).
+  template <class Number> struct Through { Number constant, factor; };
+
+  /// The i-th value a channel of the cache.
+  template <class Pass> typename Pass::Ref cached(const Frame<Pass>& f, std::size_t i) const {
+    return f.cache + s(i * channels_);
+  }
+
   /// Windows side by side, within one row of the batch where they are more than one pixel.
   struct Stretch {
     std::size_t row, windows;
     std::ptrdiff_t x, y;
   };
-  template <class F> HWY_INLINE void each_stretch(std::size_t rows, F f) const {
+  template <class F> HWY_INLINE void each_stretch(const Rows& rows, F f) const {
     if (window_ == 1) {  // all pixels of a row of the batch, or rows of one pixel, up to `run` at a time
       const std::size_t some = std::max<std::size_t>(1, pixels_ == 1 ? run : 1);
-      for (std::size_t row = 0; row < rows; row += some) {
-        const std::size_t pixels = std::min(some, rows - row) * pixels_;
+      for (std::size_t row = rows.first; row < rows.last; row += some) {
+        const std::size_t pixels = std::min(some, rows.last - row) * pixels_;
         if (pixels_ == 1) {
           for (std::size_t i = 0; i < pixels; ++i) f(Stretch{row + i, 1, pixel(row + i), pixel(row + i)});
           continue;
@@ -198,8 +236,8 @@ private:
       return;
     }
     const auto &in = info().input.extents, &out = info().output.extents;
-    std::size_t y = 0;
-    for (std::size_t row = 0; row < rows; ++row)
+    std::size_t y = rows.first * out[0] * out[1];
+    for (std::size_t row = rows.first; row < rows.last; ++row)
       for (std::size_t i = 0; i < out[0]; ++i, y += out[1])
         f(Stretch{row, out[1], pixel((row * in[0] + i * window_) * in[1]), pixel(y)});
   }
@@ -212,11 +250,11 @@ private:
     (std::make_index_sequence<kSide * kSide>());
   }
   /// f(row, offset) for every pixel that no window holds.
-  template <class F> HWY_INLINE void each_leftover(std::size_t rows, F f) const {
+  template <class F> HWY_INLINE void each_leftover(const Rows& rows, F f) const {
     if (window_ == 1) return;
     const auto &in = info().input.extents, &out = info().output.extents;
     const std::size_t height = out[0] * window_, width = out[1] * window_;
-    for (std::size_t row = 0; row < rows; ++row)
+    for (std::size_t row = rows.first; row < rows.last; ++row)
       for (std::size_t i = 0; i < in[0]; ++i)
         for (std::size_t j = i < height ? width : 0; j < in[1]; ++j) f(row, pixel((row * in[0] + i) * in[1] + j));
   }
@@ -231,6 +269,10 @@ private:
     HWY_INLINE Channel(const BatchNorm& layer, const Frame<Pass>& f, At at, Number mean_, Number inverse_)
         : mean(mean_), inverse(inverse_), scale(inverse * layer.weight<Pass>(f, at)),
           bias(Pass::load(f.parameter[layer.bias_index()] + layer.set_offset(f.step), at)) {}
+    /// As forward left it.
+    template <class At>
+    HWY_INLINE Channel(const BatchNorm& layer, const Frame<Pass>& f, At at)
+        : Channel(layer, f, at, Pass::load(layer.cached(f, 0), at), Pass::load(layer.cached(f, 1), at)) {}
 
     HWY_INLINE Number normal(Number x) const { return (x - mean) * inverse; }
     HWY_INLINE Number normed(Number x) const { return (x - mean) * scale + bias; }
@@ -282,40 +324,77 @@ private:
         : best(Pass::load(f.x + offset, at)) {}
   };
 
-  /// Mean and variance of so many blocks of channels, joined from runs of positions (Chan, Golub and LeVeque 1983).
+  /// Mean, and sum of squared distances from it.
+  template <class Number> struct Moments {
+    Number mean, squares;
+    static HWY_INLINE Moments none() { return {Number::set(0), Number::set(0)}; }
+
+    /// These, of `before` values, with those of `count` more (Chan, Golub and LeVeque 1983).
+    HWY_INLINE void join(std::size_t before, const Moments& more, std::size_t count) {
+      using Plain = typename Number::Plain;
+      const double weight = static_cast<double>(count) / static_cast<double>(before + count);
+      const Number apart = more.mean - mean;
+      mean = mean + apart * Plain::set(weight);
+      squares = squares + more.squares + apart * apart * Plain::set(weight * static_cast<double>(before));
+    }
+  };
+
+  std::size_t chunks(std::size_t rows) const { return (rows + info().chunk_rows - 1) / info().chunk_rows; }
+
+  /// Moments of the frame's chunk of rows, or of every one, to the cache; joined from runs of positions.
+  template <class Pass> void chunk_statistics(const Frame<Pass>& f) const {
+    using Number = typename Pass::Number;
+    const std::size_t first = f.stage == Stage::rows ? f.first_row : 0, rows = info().chunk_rows;
+    const std::size_t last = std::min(f.statistics_rows(), f.stage == Stage::rows ? first + rows : f.rows);
+    for (std::size_t row = first; row < last; row += rows) {
+      const std::size_t positions = std::min(rows, last - row) * pixels_, to = first_chunk + 2 * (row / rows);
+      Pass::template each_group<group>(channels_, [&](auto at, std::size_t blocks) HWY_ATTR {
+        Moments<Number> all[group];
+        for (std::size_t b = 0; b < blocks; ++b) all[b] = Moments<Number>::none();
+        for (std::size_t begin = 0; begin < positions; begin += run) {
+          const std::size_t count = std::min(run, positions - begin);
+          const auto share = Number::Plain::set(1.0 / static_cast<double>(count));
+          const auto x = f.x + pixel(row * pixels_ + begin);
+          for (std::size_t b = 0; b < blocks; ++b) {
+            const auto load = [&](std::size_t p) HWY_ATTR { return Pass::load(x + pixel(p), at(b)); };
+            Moments<Number> some;
+            some.mean = sum_over<Number>(count, load) * share;
+            some.squares = sum_over<Number>(count, [&](std::size_t p) HWY_ATTR {
+              const Number distance = load(p) - some.mean;
+              return distance * distance;
+            });
+            all[b].join(begin, some, count);
+          }
+        }
+        for (std::size_t b = 0; b < blocks; ++b) {
+          Pass::store(cached(f, to), at(b), all[b].mean);
+          Pass::store(cached(f, to + 1), at(b), all[b].squares);
+        }
+      });
+    }
+  }
+
+  /// Mean and variance of so many blocks of channels: those of all chunks, or the running ones.
   template <class Pass, class At>
   void statistics(const Frame<Pass>& f, At at, std::size_t blocks, typename Pass::Number* mean,
                   typename Pass::Number* variance) const {
     using Number = typename Pass::Number;
-    using Plain = typename Number::Plain;
-    if (reads_state(f)) {
-      for (std::size_t b = 0; b < blocks; ++b) {
+    const std::size_t rows = f.statistics_rows();
+    for (std::size_t b = 0; b < blocks; ++b) {
+      if (reads_state(f)) {
         mean[b] = Pass::load_constant(f.state + set_offset(f.step), at(b));
         variance[b] = Pass::load_constant(f.state + s(steps_ * channels_) + set_offset(f.step), at(b));
+        continue;
       }
-      return;
-    }
-    for (std::size_t b = 0; b < blocks; ++b) mean[b] = variance[b] = Number::set(0);
-    const std::size_t positions = f.statistics_rows() * pixels_;
-    for (std::size_t first = 0; first < positions; first += run) {
-      const std::size_t count = std::min(run, positions - first);
-      const double all = static_cast<double>(first + count), weight = static_cast<double>(count) / all;
-      const Plain share = Plain::set(1.0 / static_cast<double>(count));
-      const auto x = f.x + pixel(first);
-      for (std::size_t b = 0; b < blocks; ++b) {
-        const auto load = [&](std::size_t p) HWY_ATTR { return Pass::load(x + pixel(p), at(b)); };
-        const Number middle = sum_over<Number>(count, load) * share;
-        const Number squares = sum_over<Number>(count, [&](std::size_t p) HWY_ATTR {
-          const Number distance = load(p) - middle;
-          return distance * distance;
-        });
-        const Number apart = middle - mean[b];
-        mean[b] = mean[b] + apart * Plain::set(weight);
-        variance[b] = variance[b] + squares + apart * apart * Plain::set(weight * static_cast<double>(first));
+      auto all = Moments<Number>::none();
+      for (std::size_t i = 0; i < chunks(rows); ++i) {
+        const std::size_t before = i * info().chunk_rows, from = first_chunk + 2 * i;
+        all.join(before * pixels_, {Pass::load(cached(f, from), at(b)), Pass::load(cached(f, from + 1), at(b))},
+                 std::min(info().chunk_rows, rows - before) * pixels_);
       }
+      mean[b] = all.mean;
+      variance[b] = all.squares * Number::Plain::set(1.0 / static_cast<double>(rows * pixels_));
     }
-    for (std::size_t b = 0; b < blocks; ++b)
-      variance[b] = variance[b] * Plain::set(1.0 / static_cast<double>(positions));
   }
 
   /// f(0) + .. + f(count - 1), in four sums that do not wait for each other.
@@ -363,6 +442,7 @@ private:
     info.reads_output = false;
     info.works_in_place = true;
     info.depends_on_step = per_step;
+    info.chunk_rows = std::max<std::size_t>(1, chunk / input.size());
     return info;
   }
 

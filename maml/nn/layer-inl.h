@@ -35,6 +35,9 @@ template <class Pass> struct Frame {
   int step;
   bool evaluating;
   Statistics statistics;
+  Stage stage;
+  std::size_t first_row;
+  bool continues;
   Ref x, y, cache, dy, dx, x2, dx2;
   std::array<Ref, max_parameter_slices> parameter, d_parameter;
   const Scalar* state;
@@ -77,6 +80,9 @@ private:
     frame.step = call.step;
     frame.evaluating = call.evaluating;
     frame.statistics = call.statistics;
+    frame.stage = call.stage;
+    frame.first_row = call.first_row;
+    frame.continues = call.continues;
     frame.state = call.state;
     const auto& specs = info().parameters;
     for (std::size_t task = 0; task < call.tasks; ++task) {

@@ -47,9 +47,17 @@ struct LayerInfo {
   double products_per_row = 0;                ///< multiply-adds of one forward pass over one row, real pixels only
   bool reads_output = true;                   ///< backward reads y
   bool works_in_place = false;                ///< backward has done with an element of x before it writes it in dx
+  bool works_by_rows = false;                 ///< rows do not meet: a pass may come as several (LayerCall::continues)
+  std::size_t chunk_rows = 0;                 ///< of a layer whose passes have stages (Stage), rows of a chunk; else 0
   std::optional<double> slope = {};           ///< of a rectifier (x above 0, else slope x), which others may take in
   std::size_t window = 0;                     ///< of a max pooling over windows side by side, likewise
 };
+
+/// The parts of a pass of a layer over statistics of its rows, so that it can work on rows while they are in the
+/// processor's cache, beside a layer before it that works by rows. Forward: `rows` for each chunk of `chunk_rows` rows
+/// in turn, then `joint`. Backward: `joint`, then `rows` for each chunk, which writes these rows of dx. `all`: the same
+/// in one call, to the same bits.
+enum class Stage { all, rows, joint };
 
 /// An array of the call, for every task: task i's part lies `stride` further (tangents have a stride of their own).
 template <class P> struct Strided;
@@ -75,6 +83,11 @@ template <class P> struct LayerCall {
   int step = 0;                                      ///< inner step, for parameters kept per step
   bool evaluating = false;                           ///< running statistics are read
   Statistics statistics = Statistics::transductive;  ///< the call's, else the layer's
+  Stage stage = Stage::all;
+  std::size_t first_row = 0;  ///< of the chunk, in stage `rows`
+  /// Of a layer that works by rows: rows of the same pass went before, so backward adds to d_parameters and finds in
+  /// the cache what it left there.
+  bool continues = false;
   Strided<P> x, y, cache;      ///< forward reads x and writes y and cache; backward reads all three,
                                ///< and may write to cache what its tangent reads
   Strided<P> parameters;       ///< the layer's part of theta

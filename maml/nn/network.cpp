@@ -41,6 +41,67 @@ template <class T> bool has_tangent(const Strided<Tangent<T>>& array) {
   return array.base.tangent != nullptr;
 }
 
+/// Zero tangents.
+template <class T> void clear(const Strided<Value<T>>&, std::size_t, std::size_t) {}
+template <class T> void clear(const Strided<Tangent<T>>& array, std::size_t tasks, std::size_t n) {
+  for (std::size_t task = 0; task < tasks; ++task) std::fill_n(array.task(task).tangent, n, T(0));
+}
+
+/// The call for one of its tasks.
+template <class P> LayerCall<P> of_task(LayerCall<P> call, std::size_t task) {
+  for (auto* array :
+       {&call.x, &call.y, &call.cache, &call.parameters, &call.dy, &call.dx, &call.x2, &call.dx2, &call.d_parameters})
+    array->base = array->task(task);
+  if (call.state_delta) call.state_delta += static_cast<std::ptrdiff_t>(task) * call.state_stride;
+  call.tasks = 1;
+  return call;
+}
+
+/// The call of a layer that works by rows, for some of them.
+template <class P> LayerCall<P> of_rows(LayerCall<P> call, const LayerInfo& info, std::size_t first, std::size_t rows) {
+  for (auto* array : {&call.x, &call.dx}) *array = at(*array, first * info.input.size());
+  for (auto* array : {&call.y, &call.dy}) *array = at(*array, first * info.output.size());
+  call.rows = rows;
+  call.continues = first > 0;
+  return call;
+}
+
+/// A pass of a layer that works by rows and of the next one, in stages, task by task and chunk by chunk: what one
+/// writes the other finds in the processor's cache.
+template <class P>
+void forward_together(const Layer& first, const LayerCall<P>& first_call, const Layer& next, const LayerCall<P>& call) {
+  for (std::size_t task = 0; task < call.tasks; ++task) {
+    const LayerCall<P> all_rows = of_task(first_call, task);
+    LayerCall<P> staged = of_task(call, task);
+    staged.stage = Stage::rows;
+    const std::size_t chunk = next.info().chunk_rows;
+    for (staged.first_row = 0; staged.first_row < call.rows; staged.first_row += chunk) {
+      const std::size_t rows = std::min(chunk, call.rows - staged.first_row);
+      first.forward(of_rows(all_rows, first.info(), staged.first_row, rows));
+      next.forward(staged);
+    }
+    staged.stage = Stage::joint;
+    next.forward(staged);
+  }
+}
+template <class P>
+void backward_together(const Layer& first, const LayerCall<P>& first_call, const Layer& next,
+                       const LayerCall<P>& call) {
+  for (std::size_t task = 0; task < call.tasks; ++task) {
+    const LayerCall<P> all_rows = of_task(first_call, task);
+    LayerCall<P> staged = of_task(call, task);
+    staged.stage = Stage::joint;
+    next.backward(staged);
+    staged.stage = Stage::rows;
+    const std::size_t chunk = next.info().chunk_rows;
+    for (staged.first_row = 0; staged.first_row < call.rows; staged.first_row += chunk) {
+      const std::size_t rows = std::min(chunk, call.rows - staged.first_row);
+      next.backward(staged);
+      first.backward(of_rows(all_rows, first.info(), staged.first_row, rows));
+    }
+  }
+}
+
 template <class P> constexpr bool is_tangent = requires(typename P::Ref ref) {
   ref.tangent;
 };
@@ -97,6 +158,10 @@ Network::Network(const Model& model, std::size_t first, std::size_t last) : mode
     reads(entry.input);
     if (entry.second != -2) reads(entry.second);
   }
+  for (std::size_t i = 0; i + 1 < entries_.size(); ++i)
+    entries_[i].runs_with_next = entries_[i].layer->info().works_by_rows && entries_[i].second == -2 &&
+                                 entries_[i + 1].layer->info().chunk_rows > 0 && readers_[i] == 1 &&
+                                 entries_[i + 1].input == static_cast<int>(i) && entries_[i + 1].second == -2;
 }
 
 Network::Layout Network::layout(std::size_t rows, Tape tape) const {
@@ -172,13 +237,21 @@ template <class P> LayerCall<P> NetworkPass<P>::layer_call(std::size_t i) const 
 }
 
 template <class P> void NetworkPass<P>::forward(Scalar* state_delta, std::ptrdiff_t state_stride) const {
+  const auto call_of = [&](std::size_t i) {
+    auto layer = layer_call(i);
+    layer.state_delta = state_delta ? state_delta + network_.entries_[i].state_offset : nullptr;
+    layer.state_stride = state_stride;
+    return layer;
+  };
   for (std::size_t i = 0; i < network_.entries_.size(); ++i) {
     if (is_tangent<P> && !live_[i]) continue;
     const auto& entry = network_.entries_[i];
-    auto layer = layer_call(i);
-    layer.state_delta = state_delta ? state_delta + entry.state_offset : nullptr;
-    layer.state_stride = state_stride;
-    entry.layer->forward(layer);
+    if (entry.runs_with_next) {
+      forward_together(*entry.layer, call_of(i), *network_.entries_[i + 1].layer, call_of(i + 1));
+      ++i;
+    } else {
+      entry.layer->forward(call_of(i));
+    }
   }
 }
 
@@ -190,28 +263,41 @@ template <class P> void NetworkPass<P>::backward(Strided<P> dx, Strided<P> d_the
     if (entry == -2) return Strided<P>{};
     return entry == -1 ? dx : at(call_.tape, places_.dy[static_cast<std::size_t>(entry)]);
   };
-  const auto place_of = [&](int entry) { return static_cast<std::size_t>(entry + 1); };
-  for (std::size_t i = network_.entries_.size(); i-- > 0;) {
+  const auto is_written = [&](int entry) { return entry != -2 && written[static_cast<std::size_t>(entry + 1)]; };
+  const auto call_of = [&](std::size_t i) {
     const auto& entry = network_.entries_[i];
     auto layer = layer_call(i);
-    if (!live_[i]) {
+    if (!live_[i]) {  // forward left nothing in the tangents
       layer.y = without_tangent(layer.y);
-      layer.cache = without_tangent(layer.cache);
+      clear(layer.cache, call_.tasks, entry.layer->cache_size(call_.rows));
     }
     layer.dy = at(call_.tape, places_.dy[i]);
     layer.d_parameters = at(d_theta, entry.parameter_offset);
-    const std::size_t size = call_.rows * entry.layer->info().input.size();
-    // One input's gradient at a time may have to be added.
-    const bool adds = written[place_of(entry.input)],
-               adds_second = entry.second != -2 && written[place_of(entry.second)];
-    layer.dx = adds && gradient_of(entry.input).base ? extra : gradient_of(entry.input);
+    layer.dx = is_written(entry.input) && gradient_of(entry.input).base ? extra : gradient_of(entry.input);
+    // One input's gradient at a time may have to be added; if both, both are the same: dy.
+    if (is_written(entry.input) && is_written(entry.second)) return layer;
+    const bool adds_second = is_written(entry.second) || entry.second == entry.input;
     layer.dx2 = adds_second && gradient_of(entry.second).base ? extra : gradient_of(entry.second);
-    if (adds && adds_second) layer.dx2 = {};  // (both are the same: dy)
-    entry.layer->backward(layer);
-    if (adds && layer.dx.base) add(gradient_of(entry.input), extra, call_.tasks, size);
-    if (adds_second && gradient_of(entry.second).base) add(gradient_of(entry.second), extra, call_.tasks, size);
-    written[place_of(entry.input)] = true;
-    if (entry.second != -2) written[place_of(entry.second)] = true;
+    return layer;
+  };
+  const auto add_extra = [&](std::size_t i) {
+    const auto& entry = network_.entries_[i];
+    const std::size_t size = call_.rows * entry.layer->info().input.size();
+    for (const int input : {entry.input, entry.second}) {
+      if (is_written(input) && gradient_of(input).base) add(gradient_of(input), extra, call_.tasks, size);
+      if (input != -2) written[static_cast<std::size_t>(input + 1)] = true;
+    }
+  };
+  for (std::size_t i = network_.entries_.size(); i-- > 0;) {
+    const Layer& layer = *network_.entries_[i].layer;
+    if (i > 0 && network_.entries_[i - 1].runs_with_next) {
+      backward_together(*network_.entries_[i - 1].layer, call_of(i - 1), layer, call_of(i));
+      add_extra(i);
+      --i;
+    } else {
+      layer.backward(call_of(i));
+    }
+    add_extra(i);
   }
 }
 

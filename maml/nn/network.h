@@ -36,6 +36,7 @@ private:
     const Layer* layer;
     int input, second;  ///< the entries whose outputs it reads, -1: the batch, -2: nothing
     std::size_t parameter_offset, first_slice, state_offset;
+    bool runs_with_next = false;  ///< their passes take turns, some rows at a time
   };
   Layout layout(std::size_t rows, Tape) const;
 
