@@ -47,7 +47,7 @@ struct Case {
   std::string layer;
   std::vector<std::size_t> input;
 
-  auto operator<=>(const Case&) const = default;
+  auto operator<=>(const Case&) const = default;  // NOLINT(modernize-use-nullptr): takes 0 in it for a pointer
   std::string name() const { return data + " " + std::to_string(number) + ", " + std::to_string(images) + " images"; }
 };
 

@@ -1,6 +1,7 @@
 // Meta-trains the sinusoid of the MAML paper (Finn, Abbeel and Levine 2017, section 5.1) and shows how a model that has
 // never seen a wave fits it: MSE after 0, 1 and 5 inner steps from 10 points, and a picture of one wave.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -50,8 +51,8 @@ int main() {
   const Wave wave = draw_wave(draw, 10, width);
   std::vector<std::string> picture(height, std::string(width, ' '));
   const auto mark = [&](double x, double y, char with) {
-    const int column = static_cast<int>((x + 5) / 10 * (width - 1) + 0.5);
-    const int row = static_cast<int>((0.5 - y / 11) * (height - 1) + 0.5);
+    const int column = static_cast<int>(std::lround((x + 5) / 10 * (width - 1)));
+    const int row = static_cast<int>(std::lround((0.5 - y / 11) * (height - 1)));
     if (row >= 0 && row < height) picture[static_cast<std::size_t>(row)][static_cast<std::size_t>(column)] = with;
   };
   const std::vector<float> x(wave.x.begin(), wave.x.end());

@@ -6,6 +6,7 @@
 #include "maml/io/gnuplot_script.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <span>
 #include <string_view>
@@ -64,7 +65,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 /// Points that a line of text takes up.
 std::size_t line_height(double font_size) {
-  return static_cast<std::size_t>(font_size * 1.45 + 0.5);
+  return static_cast<std::size_t>(std::lround(font_size * 1.45));
 }
 
 std::string color_text(std::uint32_t color) {

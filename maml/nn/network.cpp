@@ -263,7 +263,8 @@ template <class P> void NetworkPass<P>::backward(Strided<P> dx, Strided<P> d_the
     if (entry == -2) return Strided<P>{};
     return entry == -1 ? dx : at(call_.tape, places_.dy[static_cast<std::size_t>(entry)]);
   };
-  const auto is_written = [&](int entry) { return entry != -2 && written[static_cast<std::size_t>(entry + 1)]; };
+  const auto place_of = [](int entry) { return static_cast<std::size_t>(std::ptrdiff_t{entry} + 1); };
+  const auto is_written = [&](int entry) { return entry != -2 && written[place_of(entry)]; };
   const auto call_of = [&](std::size_t i) {
     const auto& entry = network_.entries_[i];
     auto layer = layer_call(i);
@@ -285,7 +286,7 @@ template <class P> void NetworkPass<P>::backward(Strided<P> dx, Strided<P> d_the
     const std::size_t size = call_.rows * entry.layer->info().input.size();
     for (const int input : {entry.input, entry.second}) {
       if (is_written(input) && gradient_of(input).base) add(gradient_of(input), extra, call_.tasks, size);
-      if (input != -2) written[static_cast<std::size_t>(input + 1)] = true;
+      if (input != -2) written[place_of(input)] = true;
     }
   };
   for (std::size_t i = network_.entries_.size(); i-- > 0;) {

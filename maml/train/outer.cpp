@@ -93,8 +93,10 @@ double scheduled_rate(const OuterOptions& options, double rate, std::int64_t ite
       iterations > 1 ? std::min(1.0, static_cast<double>(iteration) / static_cast<double>(iterations)) : 0;
   if (options.schedule == "linear") return rate + (end - rate) * progress;
   if (options.schedule == "cosine") return end + (rate - end) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
-  if (options.schedule == "step")
-    return rate * std::pow(options.step_factor, static_cast<double>(iteration / options.step_every));
+  if (options.schedule == "step") {
+    const auto steps = iteration / options.step_every;  // whole ones
+    return rate * std::pow(options.step_factor, static_cast<double>(steps));
+  }
   require(options.schedule == "constant", "outer.schedule", "unknown value '", options.schedule,
           "' (known: constant, linear, cosine, step)");
   return rate;

@@ -306,7 +306,8 @@ Options require_trainable(const Options& options) {
   const Experiment experiment(options);
   check_later_tasks(experiment);
   const std::size_t budget = working_budget(experiment.options, experiment.initial());
-  MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment, experiment.threads(), budget));
+  [[maybe_unused]] const MetaBatch<float> made(*experiment.model, *experiment.domain,
+                                               meta_batch_options(experiment, experiment.threads(), budget));
   return experiment.options;
 }
 

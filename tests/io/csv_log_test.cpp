@@ -3,8 +3,10 @@
 #include "tests/io/scratch_folder.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <doctest/doctest.h>
@@ -47,7 +49,7 @@ TEST_CASE("numbers are written in the shortest form that reads back") {
     std::memcpy(&value, &drawn, sizeof value);
     if (std::isnan(value)) continue;
     const double back = parse_csv("x\n" + shortest_text(value) + "\n", "t").columns[0].at(0);
-    different += std::memcmp(&back, &value, sizeof value) != 0 ? 1 : 0;
+    different += std::bit_cast<std::uint64_t>(back) != std::bit_cast<std::uint64_t>(value) ? 1 : 0;
   }
   CHECK(different == 0);
 }

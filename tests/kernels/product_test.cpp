@@ -203,6 +203,10 @@ TEST_CASE_TEMPLATE("long lists of pairs, longer than one packing group", T, floa
   }
 }
 
+template <class T> bool same_bytes(const T* a, const T* b, std::size_t n) {
+  return std::memcmp(a, b, n * sizeof(T)) == 0;
+}
+
 /// The bytes of C for the rows `first` .. `first + m` and columns `left` .. `left + n` of a larger problem.
 template <class T>
 std::vector<T> part_of(const Problem<T>& p, std::size_t first, std::size_t m, std::size_t left, std::size_t n,
@@ -233,7 +237,7 @@ TEST_CASE_TEMPLATE("an element has the same bytes alone, among other rows and co
         for (std::size_t first = 0; first < 50; first += m) {
           INFO(isa_name(isa) << " " << layout.name << " rows " << m);
           const std::vector<T> task = part_of(p, first, m, 0, 40, first % 3);
-          REQUIRE(std::memcmp(task.data(), all.data() + first * 40, task.size() * sizeof(T)) == 0);
+          REQUIRE(same_bytes(task.data(), all.data() + first * 40, task.size()));
         }
       }
       for (const std::size_t n : {2u, 5u, 8u, 20u}) {
@@ -241,7 +245,7 @@ TEST_CASE_TEMPLATE("an element has the same bytes alone, among other rows and co
           const std::vector<T> task = part_of(p, 0, 50, left, n, left % 5);
           for (std::size_t i = 0; i < 50; ++i) {
             INFO(isa_name(isa) << " " << layout.name << " columns " << n);
-            REQUIRE(std::memcmp(&task[i * n], &all[i * 40 + left], n * sizeof(T)) == 0);
+            REQUIRE(same_bytes(&task[i * n], &all[i * 40 + left], n));
           }
         }
       }
@@ -264,7 +268,7 @@ TEST_CASE_TEMPLATE("instruction sets with FMA give the same bytes", T, float, do
     use_isa(Isa::avx512);
     const std::vector<T> wide = part_of(p, 0, 13, 0, 40, 0);
     INFO(layout.name);
-    CHECK(std::memcmp(narrow.data(), wide.data(), wide.size() * sizeof(T)) == 0);
+    CHECK(same_bytes(narrow.data(), wide.data(), wide.size()));
   }
 }
 

@@ -150,14 +150,11 @@ TEST_CASE("conformance: a norm with rectifier and pooling taken in gives what th
 
 namespace {
 
-/// A preset's network and episode. The seed is of one in which no rectifier or maximum is so near its edge that float
-/// rounds it to the other side, in the plain loops or ours: that is no error of theirs, and hides those that are. Where
-/// sums come to be rounded in another order, another seed may be wanted.
+/// A preset's network and episode.
 struct Production {
   std::string preset;
   std::vector<std::string> adapt;
   int steps = 1;
-  std::uint64_t seed = 1;
 };
 
 /// Every network that presets have, at 1 shot and 5; the norms adapted too, or left out as published.
@@ -169,13 +166,13 @@ const Production production_cases[] = {
     {"omniglot-5way-5shot", {"*", "!norm*"}, 2},
     {"omniglot-20way-1shot", {"*", "!norm*"}, 2},
     {"omniglot-20way-5shot", {"*", "!norm*"}},
-    {"mini-imagenet-5way-1shot", {"*"}, 2, 4},
-    {"mini-imagenet-5way-1shot", {"*", "!norm*"}, 1, 3},
-    {"mini-imagenet-5way-5shot", {"*", "!norm*"}, 1, 2},
+    {"mini-imagenet-5way-1shot", {"*"}, 2},
+    {"mini-imagenet-5way-1shot", {"*", "!norm*"}},
+    {"mini-imagenet-5way-5shot", {"*", "!norm*"}},
 };
 
 /// One task at the preset's rate, with one query image a class.
-Episodes one_task(const Production& c, const Options& preset) {
+Episodes one_task(const Production& c, const Options& preset, std::uint64_t seed) {
   Episodes e;
   e.tasks = 1;
   e.support_rows = preset.data.ways * preset.data.shots;
@@ -184,31 +181,54 @@ Episodes one_task(const Production& c, const Options& preset) {
   e.steps = c.steps;
   e.alpha = preset.inner.alpha.everywhere;
   e.adapt = c.adapt;
-  e.seed = c.seed;
+  e.seed = seed;
   return e;
 }
+
+/// Relative errors against double: the plain loops' in float, and each instruction set's in float and in double.
+struct Errors {
+  struct OfIsa {
+    Isa isa;
+    double single, twice;
+  };
+  double plain;
+  std::vector<OfIsa> fast;
+
+  Errors(const ModelOptions& model, const Episodes& episode) {
+    const auto run = [&]<class T>(T, Isa isa) { return meta_gradient_on<T>(isa, model, episode); };
+    const auto exact = run(0.0, Isa::baseline);
+    plain = relative_error(run(0.0f, Isa::baseline), exact);
+    for (const Isa isa : {Isa::avx2, Isa::avx512})
+      if (isa_supported(isa))
+        fast.push_back({isa, relative_error(run(0.0f, isa), exact), relative_error(run(0.0, isa), exact)});
+  }
+  /// Whether float took a rectifier or a maximum that lies at its edge to the other side, in the plain loops or ours:
+  /// a jump far above rounding, which is no error of theirs and hides those that are.
+  bool crossed_an_edge() const {
+    const auto jumped = [](double error) { return error > 1e-4; };
+    return jumped(plain) || std::any_of(fast.begin(), fast.end(), [&](const OfIsa& e) { return jumped(e.single); });
+  }
+};
 
 }  // namespace
 
 TEST_CASE("conformance: float against double through the whole meta-gradient of every production network [slow]") {
   const IsaGuard guard;
+  for (const Isa isa : {Isa::avx2, Isa::avx512})
+    if (!isa_supported(isa)) MESSAGE("SKIPPED ", std::string(isa_name(isa)), ": this CPU lacks it");
+  constexpr std::uint64_t episodes = 8;
   for (const Production& c : production_cases) {
     const Options options = preset(c.preset);
-    const Episodes episode = one_task(c, options);
-    const auto run = [&]<class T>(T, Isa isa) { return meta_gradient_on<T>(isa, options.model, episode); };
-    const auto exact = run(0.0, Isa::baseline);
-    const double plain = relative_error(run(0.0f, Isa::baseline), exact);
-    for (const Isa isa : {Isa::avx2, Isa::avx512}) {
-      if (!isa_supported(isa)) {
-        MESSAGE("SKIPPED ", std::string(isa_name(isa)), ": this CPU lacks it");
-        continue;
-      }
-      const double error = relative_error(run(0.0f, isa), exact);
-      MESSAGE(c.preset, ", ", join(c.adapt), " on ", std::string(isa_name(isa)), ": ", error, ", plain ", plain);
-      CHECK(plain < 1e-4);
-      CHECK(error <= 4 * plain);
-      CHECK(error > 0);
-      CHECK(relative_error(run(0.0, isa), exact) < 1e-9);
+    std::uint64_t seed = 1;
+    Errors errors(options.model, one_task(c, options, seed));
+    while (errors.crossed_an_edge() && seed < episodes) errors = Errors(options.model, one_task(c, options, ++seed));
+    CHECK_MESSAGE(!errors.crossed_an_edge(), c.preset, ", ", join(c.adapt), ": each of ", episodes, " episodes jumps");
+    for (const auto& [isa, single, twice] : errors.fast) {
+      MESSAGE(c.preset, ", ", join(c.adapt), ", episode ", seed, " on ", std::string(isa_name(isa)), ": ", single,
+              ", plain ", errors.plain);
+      CHECK(single <= 4 * errors.plain);
+      CHECK(single > 0);
+      CHECK(twice < 1e-9);
     }
   }
 }

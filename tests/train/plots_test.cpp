@@ -25,7 +25,7 @@ Options small_options(const std::string& algorithm) {
 }
 
 std::string train_small(const ScratchFolder& scratch, const std::string& algorithm) {
-  const std::string path = scratch.file(algorithm);
+  std::string path = scratch.file(algorithm);
   train(small_options(algorithm), RunFolder::create(path, small_options(algorithm)));
   return path;
 }
