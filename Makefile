@@ -1,6 +1,6 @@
 # The commands of this repository; `make` lists them. The build itself is CMake's (CMakePresets.json).
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-slow bench zoo zoo-stop format lint clean
+.PHONY: help demo build test test-slow bench bench-peers zoo zoo-stop format lint clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -19,6 +19,9 @@ test-slow:  ## the rest: thread sanitizer, clang, consumers, long runs, fuzzing
 
 bench:  ## timings on this machine
 	@scripts/bench
+
+bench-peers:  ## timings beside JAX, PyTorch, learn2learn and higher; writes docs/benchmarks.md (hours)
+	@scripts/bench-peers
 
 zoo:  ## trains the models of zoo/queue.toml, at the lowest priority; stop it when you like
 	@scripts/setup test && cmake --preset release && cmake --build build/release --target maml_cli && scripts/zoo

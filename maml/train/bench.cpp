@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <limits>
-#include <sstream>
 
 #include <nlohmann/json.hpp>
 
 #include "maml/base/error.h"
+#include "maml/base/peak_rss.h"
 #include "maml/base/workers.h"
 #include "maml/kernels/isa.h"
 #include "maml/kernels/peak.h"
@@ -53,18 +52,6 @@ private:
 };
 
 }  // namespace
-
-double peak_rss_mb() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.rfind("VmHWM:", 0) != 0) continue;
-    std::istringstream text(line.substr(6));
-    double kibibytes = 0;
-    text >> kibibytes;
-    return kibibytes * 1024 / 1e6;
-  }
-  return 0;
-}
 
 BenchSummary bench(const Options& options, const std::string& workload, int threads, double seconds) {
   require(threads >= 0, "threads", "is ", threads, ", but must be 0 (all) or above");

@@ -27,7 +27,4 @@ BenchSummary bench(const Options&, const std::string& workload, int threads, dou
 /// One object with the members' names as keys, with a final line break.
 std::string to_json(const BenchSummary&);
 
-/// Largest resident size of this process so far, in MB (10^6 bytes); 0 where the system does not tell.
-double peak_rss_mb();
-
 }  // namespace maml

@@ -1,0 +1,106 @@
+"""learn2learn 0.2: its MAML class, as its examples use it (clone, adapt, backward), tasks in a loop. For ANIL the class
+wraps the last layer alone, as in its example of that.
+
+Its package pulls in environments and data sets that nothing here needs, and does not build with a current Cython; the
+class itself is plain Python. So only that part of the package is imported."""
+
+import importlib.machinery
+import importlib.util
+import sys
+import types
+
+import peer
+from torch_peer import Network
+
+FORMS = ["loop"]
+
+
+def import_maml():
+    """learn2learn.algorithms.maml without the rest of the package."""
+    spec = importlib.machinery.PathFinder.find_spec("learn2learn")
+    if spec is None:
+        raise ImportError("learn2learn is not installed")
+    for name, folders in (
+        ("learn2learn", list(spec.submodule_search_locations)),
+        ("learn2learn.algorithms", [f"{folder}/algorithms" for folder in spec.submodule_search_locations]),
+    ):
+        package = types.ModuleType(name)
+        package.__path__ = folders
+        sys.modules[name] = package
+    from learn2learn.algorithms import maml
+
+    return maml
+
+
+class Learn2learnPeer:
+    def __init__(self, w, form, dtype, threads):
+        self.w, self.net, self.l2l = w, Network(w, dtype, threads), import_maml()
+        self.first_order = w.algorithm == "fomaml"
+
+    def wrap(self, parameters):
+        self.net.load(parameters)
+        whole = self.net.module.head if self.w.algorithm == "anil" else self.net.module
+        self.maml = self.l2l.MAML(whole, lr=self.w.alpha, first_order=self.first_order)
+
+    def step(self, learner, loss, first_order):
+        """learner.adapt(loss), but for parameters that are not adapted (the norms' biases): adapt knows of none."""
+        names = [name for name, _ in learner.module.named_parameters()]
+        if all(self.w.adapts(self.net.border(name)) for name in names if name.startswith("features")):
+            learner.adapt(loss, first_order=first_order)
+            return
+        import torch
+
+        adapted = [p for n, p in learner.module.named_parameters() if self.w.adapts(self.net.border(n))]
+        found = iter(torch.autograd.grad(loss, adapted, create_graph=not first_order))
+        gradients = [next(found) if self.w.adapts(self.net.border(name)) else None for name in names]
+        learner.module = self.l2l.maml_update(learner.module, learner.lr, gradients)
+
+    def gradient(self, batch):
+        anil = self.w.algorithm == "anil"
+        for support_x, support_y, query_x, query_y in zip(*batch):
+            if anil:
+                support_x, query_x = self.net.module.features(support_x), self.net.module.features(query_x)
+            learner = self.maml.clone()
+            for _ in range(self.w.steps):
+                loss = self.net.loss(learner(support_x), support_y, self.w.loss_scale()[0])
+                self.step(learner, loss, self.first_order)
+            loss = self.net.loss(learner(query_x), query_y, self.w.loss_scale()[1])
+            (loss / self.w.tasks).backward()
+
+    def meta_gradient(self, parameters, batch):
+        self.wrap(parameters)
+        self.gradient(self.net.tensors(batch))
+        return self.net.gradients()
+
+    def iterations(self, parameters, batches):
+        self.wrap(parameters)
+        optimiser, given, calls = self.net.adam(), [self.net.tensors(batch) for batch in batches], 0
+
+        def call():
+            nonlocal calls
+            optimiser.zero_grad()
+            self.gradient(given[calls % len(given)])
+            optimiser.step()
+            calls += 1
+            return 1
+
+        return call
+
+    def adaptation(self, parameters, support, query, steps):
+        self.wrap(parameters)
+        torch = self.net.torch
+
+        def learn_and_predict():
+            x, y = self.net.tensors(support)
+            (q,) = self.net.tensors((query,))
+            learner = self.maml.clone()
+            for _ in range(steps):
+                self.step(learner, self.net.loss(learner(x), y, self.w.loss_scale()[0]), first_order=True)
+            with torch.no_grad():
+                return learner(torch.cat([x, q]) if self.w.images else q, len(x))[-1].numpy()
+
+        return learn_and_predict
+
+
+if __name__ == "__main__":
+    peer.main(Learn2learnPeer, FORMS)

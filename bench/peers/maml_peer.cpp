@@ -1,0 +1,287 @@
+// maml.cpp beside the other systems: the meta-gradient, the time of a meta-iteration, and the time to adapt and
+// predict, on tasks and parameters from a file (bench/peers/workloads.py makes them; `maml meta-gradient` has the
+// format).
+//
+//     maml_peer --config W.toml --data W.safetensors --mode check --dtype float32|float64 --out G.safetensors
+//     maml_peer --config W.toml --data W.safetensors --mode time [--threads N] [--seconds S] [--started T]
+//     maml_peer --config W.toml --data W.safetensors --mode adapt --form adapt|kept [--steps K] [--seconds S]
+//         [--out P.safetensors]
+//
+// check: loss and gradient.NAME of the first meta-batch. time, adapt: one JSON object on standard output.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "bench/flags.h"
+#include "maml/base/peak_rss.h"
+#include "maml/kernels/peak.h"
+#include "maml/maml.h"
+#include "maml/nn/work.h"
+
+namespace maml::bench {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The tasks of a file, T x N x .., as meta-batches one after the other: task i of iteration j is task
+/// (j mod batches) * tasks + i of the file.
+class FileDomain : public Domain {
+public:
+  FileDomain(const TensorFile& file, const Model& model, std::size_t tasks)
+      : input_(model.input()), targets_(model.loss().targets(model.output().size())), tasks_(tasks),
+        support_x_(file.at("support.x").as<float>()), support_y_(numbers(file.at("support.y"))),
+        query_x_(file.at("query.x").as<float>()), query_y_(numbers(file.at("query.y"))) {
+    const std::size_t all = file.at("support.x").shape.at(0);
+    require(all >= tasks && all % tasks == 0, "support.x", "has ", all, " tasks, but a meta-batch has ", tasks);
+    batches_ = all / tasks;
+    support_rows_ = support_x_.size() / all / input_.size();
+    query_rows_ = query_x_.size() / all / input_.size();
+  }
+
+  Shape input() const override { return input_; }
+  std::size_t targets() const override { return targets_; }
+  std::unique_ptr<TaskGroup<float>> group_f32(std::size_t tasks, const EpisodeOptions& options) const override {
+    return std::make_unique<Group<float>>(*this, tasks, options);
+  }
+  std::unique_ptr<TaskGroup<double>> group_f64(std::size_t tasks, const EpisodeOptions& options) const override {
+    return std::make_unique<Group<double>>(*this, tasks, options);
+  }
+
+  std::size_t support_rows() const { return support_rows_; }
+  std::size_t query_rows() const { return query_rows_; }
+
+private:
+  template <class T> class Group : public TaskGroup<T> {
+  public:
+    Group(const FileDomain& domain, std::size_t tasks, const EpisodeOptions& options)
+        : domain_(domain), shots_(options.shots), tasks_(tasks),
+          support_x_(domain.support_x_.begin(), domain.support_x_.end()),
+          support_y_(domain.support_y_.begin(), domain.support_y_.end()),
+          query_x_(domain.query_x_.begin(), domain.query_x_.end()),
+          query_y_(domain.query_y_.begin(), domain.query_y_.end()) {}
+
+    void draw(const Draw& draw) override { first_ = draw.iteration % domain_.batches_ * domain_.tasks_ + draw.first; }
+    Batch<T> support(int, Point<T>) override { return batch(support_x_, support_y_, domain_.support_rows_); }
+    Batch<T> query(Point<T>) override { return batch(query_x_, query_y_, domain_.query_rows_); }
+
+  private:
+    Batch<T> batch(const std::vector<T>& x, const std::vector<T>& y, std::size_t rows) const {
+      const std::size_t inputs = rows * domain_.input_.size(), targets = rows * domain_.targets_;
+      Batch<T> batch;
+      batch.tasks = tasks_;
+      batch.rows = rows;
+      batch.x = x.data() + first_ * inputs;
+      batch.x_stride = static_cast<std::ptrdiff_t>(inputs);
+      batch.y = y.data() + first_ * targets;
+      batch.y_stride = static_cast<std::ptrdiff_t>(targets);
+      batch.shots = shots_;
+      return batch;
+    }
+    const FileDomain& domain_;
+    const std::size_t shots_, tasks_;
+    std::size_t first_ = 0;
+    const std::vector<T> support_x_, support_y_, query_x_, query_y_;
+  };
+
+  static std::vector<float> numbers(const Tensor& y) {
+    if (y.dtype == DType::f32 || y.dtype == DType::f64) return y.as<float>();
+    const auto labels = y.as<std::int64_t>();
+    return {labels.begin(), labels.end()};
+  }
+
+  const Shape input_;
+  const std::size_t targets_, tasks_;
+  const std::vector<float> support_x_, support_y_, query_x_, query_y_;
+  std::size_t batches_ = 0, support_rows_ = 0, query_rows_ = 0;
+};
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// A workload: config, model, tasks, parameters.
+struct Setting {
+  Options options;
+  Model model;
+  TensorFile file;
+  FileDomain domain;
+
+  Setting(const std::string& config, const std::string& data)
+      : options(resolved(load_options(config))), model(options.model), file(read_safetensors(data)),
+        domain(file, model, options.data.tasks) {}
+
+  template <class T> std::vector<T> parameters() const {
+    std::vector<BorderTensor> border;
+    for (const Slice& slice : model.slices()) {
+      const Tensor& tensor = file.at(slice.name);
+      border.push_back({tensor.name, tensor.shape, tensor.as<double>()});
+    }
+    return model.from_border<T>(border);
+  }
+  MetaBatchOptions batch_options(int threads) const {
+    return {.algorithm = options.outer.algorithm,
+            .inner = options.inner,
+            .ways = options.data.ways,
+            .shots = options.data.shots,
+            .query_shots = options.data.query_shots,
+            .tasks = options.data.tasks,
+            .group = options.train.group,
+            .threads = threads,
+            .budget = options.train.memory_mib << 20};
+  }
+  double flops() const {
+    const AlgorithmTraits traits = algorithm(options.outer.algorithm).traits;
+    const InnerLoop<float> loop(model, options.inner);
+    WorkOptions work;
+    work.inner_steps = options.inner.steps;
+    work.support_rows = domain.support_rows();
+    work.query_rows = domain.query_rows();
+    work.second_order = traits.second_order;
+    work.mask = loop.layout().mask();
+    work.front_layers = loop.front_layers();
+    return meta_gradient_flops(model, work) * static_cast<double>(options.data.tasks);
+  }
+};
+
+template <class T> void check(const Setting& setting, int threads, const std::string& out) {
+  MetaBatch<T> batch(setting.model, setting.domain, setting.batch_options(threads));
+  const auto theta = setting.parameters<T>();
+  const auto& result = batch.gradient(theta.data(), 0);
+  TensorFile file;
+  file.tensors.push_back(Tensor::of("loss", {result.losses.size()}, result.losses.data()));
+  for (const auto& tensor : setting.model.to_border<T>(result.gradient.data()))
+    file.tensors.push_back(Tensor::of("gradient." + tensor.name, tensor.shape, tensor.values.data()));
+  write_safetensors(out, file);
+}
+
+/// Calls `call` for about so many seconds, after the calls already made, in blocks of at least 0.1 s and of one call;
+/// the median time of a call over the blocks, at least three of them.
+template <class Call> Json timed(double seconds, Call&& call) {
+  const auto run = [&](long count) {
+    const double start = now();
+    for (long i = 0; i < count; ++i) call();
+    return now() - start;
+  };
+  const double one = run(1);
+  const long count = std::max(1l, static_cast<long>(0.1 / std::max(one, 1e-7)));
+  std::vector<double> blocks;
+  for (const double start = now(); blocks.size() < 3 || now() - start < seconds;)
+    blocks.push_back(run(count) / static_cast<double>(count));
+  std::sort(blocks.begin(), blocks.end());
+  return {{"seconds", blocks[blocks.size() / 2]}, {"best", blocks.front()}, {"blocks", blocks.size()}};
+}
+
+Json time_iterations(const Setting& setting, int threads, double seconds, double started) {
+  const double base = peak_rss_mb();
+  auto theta = setting.parameters<float>();
+  MetaBatch<float> batch(setting.model, setting.domain, setting.batch_options(threads));
+  OuterOptimiser<float> outer(setting.options.outer, theta.size());
+  std::uint32_t next = 0;
+  const auto iterate = [&] { outer.step(theta.data(), batch.gradient(theta.data(), next++).gradient.data()); };
+  iterate();
+  const double first = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  Json result = timed(seconds, iterate);
+  result["base_mb"] = base;
+  result["peak_mb"] = peak_rss_mb();
+  if (started > 0) result["start_to_first"] = first - started;
+  result["isa"] = isa_name(active_isa());
+  result["flop"] = setting.flops();
+  result["peak_gflops"] = measure_peak_gflops(threads, false, active_isa());
+  return result;
+}
+
+/// The first task's support set learned, then its first query row predicted; batch norm by the support rows.
+Json time_adaptation(Setting& setting, const std::string& form, int steps, double seconds, const std::string& out) {
+  const std::size_t inputs = setting.model.input().size(), outputs = setting.model.output().size();
+  const auto episode = episode_options(setting.model, {}, setting.options.inner, training_size(setting.options.data));
+  const auto task = setting.domain.group<float>(1, episode);
+  task->draw({});
+  const Batch<float> support = task->support(0, {}), query = task->query({});
+  const Mode mode{.evaluating = true, .statistics = Statistics::support};
+  const std::size_t judged_from = setting.model.couples_query(mode) ? support.rows : 0;
+  std::vector<float> prediction(outputs * (judged_from + 1));
+
+  LoadedModel loaded;
+  loaded.options = setting.options;
+  loaded.model = std::make_unique<Model>(setting.options.model);
+  loaded.weights.parameters = setting.parameters<float>();
+  loaded.weights.rates = InnerLoop<float>(*loaded.model, loaded.options.inner).initial_rates();
+  const Model& model = *loaded.model;
+  const auto once = [&] {
+    SupportSet set;
+    set.x.assign(support.x, support.x + support.rows * inputs);
+    set.y.assign(support.y, support.y + support.rows * setting.domain.targets());
+    const AdaptedModel adapted = adapt(loaded, std::move(set), {.steps = steps, .statistics = Statistics::support});
+    const auto row = adapted.outputs({query.x, inputs});
+    std::copy(row.begin(), row.end(), prediction.end() - static_cast<std::ptrdiff_t>(outputs));
+  };
+
+  // The same by parts that are kept from one call to the next.
+  const InnerLoop<float> loop(model, resolved_inner(loaded.options.inner, "maml", model));
+  const auto adaptation = loop.adaptation(
+      {.steps = steps, .support_rows = support.rows, .query_rows = support.rows, .second_order = false}, true);
+  adaptation->set_rates(loaded.weights.rates.data());
+  const Predictor<float> predictor(model, mode);
+  std::vector<float> tape(predictor.tape_size(judged_from + 1)), rows((judged_from + 1) * inputs);
+  const auto kept = [&] {
+    adaptation->run(loaded.weights.parameters.data(), *task);
+    std::copy_n(support.x, judged_from * inputs, rows.data());
+    std::copy_n(query.x, inputs, rows.data() + judged_from * inputs);
+    Batch<float> batch;
+    batch.rows = judged_from + 1;
+    batch.support_rows = judged_from;
+    batch.x = rows.data();
+    predictor(adaptation->theta(steps), batch, tape.data(), prediction.data(),
+              static_cast<std::ptrdiff_t>(prediction.size()));
+  };
+
+  require(form == "adapt" || form == "kept", "--form", "is '", form, "', but must be adapt or kept");
+  const auto call = [&] { form == "adapt" ? once() : kept(); };
+  call();
+  if (!out.empty()) {
+    TensorFile file;
+    file.tensors.push_back(Tensor::of("prediction", {outputs}, prediction.data() + prediction.size() - outputs));
+    write_safetensors(out, file);
+  }
+  Json result = timed(seconds, call);
+  result["peak_mb"] = peak_rss_mb();
+  result["isa"] = isa_name(active_isa());
+  return result;
+}
+
+void run(const Flags& flags) {
+  Setting setting(flags.text("config", ""), flags.text("data", ""));
+  const std::string mode = flags.text("mode", "time"), out = flags.text("out", "");
+  const int threads = flags.number("threads", 1);
+  const double seconds = std::atof(flags.text("seconds", "1").c_str());
+  if (mode == "check") {
+    flags.text("dtype", "float32") == "float64" ? check<double>(setting, threads, out)
+                                                : check<float>(setting, threads, out);
+    return;
+  }
+  require(mode == "time" || mode == "adapt", "--mode", "is '", mode, "', but must be check, time or adapt");
+  const Json result =
+      mode == "time" ? time_iterations(setting, threads, seconds, std::atof(flags.text("started", "0").c_str()))
+                     : time_adaptation(setting, flags.text("form", "adapt"), flags.number("steps", 1), seconds, out);
+  std::cout << result.dump() << "\n";
+}
+
+}  // namespace
+}  // namespace maml::bench
+
+int main(int argc, char** argv) try {
+  maml::bench::run(maml::bench::Flags(
+      argc, argv, {"config", "data", "mode", "form", "dtype", "threads", "seconds", "steps", "started", "out"}));
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
+}

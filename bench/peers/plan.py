@@ -1,0 +1,191 @@
+"""Which system is measured on which workload, in which forms, how often; and the store of what was measured."""
+
+import dataclasses
+import importlib.machinery
+import json
+
+MOST_UNITS = 30  # float32 may differ by so many times what maml.cpp's float32 does from float64
+SYSTEMS = ("maml", "jax", "torch", "learn2learn", "higher")
+SECTIONS = ("second-order", "twins", "memory", "adapt", "start", "scaling")
+
+MAIN = ("sinusoid", "sinusoid,steps=5", "omniglot-5way", "omniglot-20way", "mini-imagenet")
+TWINS = (
+    "sinusoid-fomaml",
+    "omniglot-5way-fomaml",
+    "omniglot-20way-fomaml",
+    "mini-imagenet-fomaml",
+    "omniglot-5way-anil",
+    "omniglot-20way-anil",
+    "mini-imagenet-anil",
+)
+MEMORY = tuple(f"mini-imagenet,steps={steps}" for steps in (1, 2, 5, 10, 20, 50))
+SCALING = {
+    "tasks": tuple(f"omniglot-5way,tasks={n}" for n in (8, 16, 32, 64)),
+    "ways": tuple(f"omniglot-5way,ways={n}" for n in (5, 10, 15, 20)),
+    "filters": tuple(f"omniglot-5way,filters={n}" for n in (32, 64, 96, 128)),
+    "steps": tuple(f"omniglot-5way,steps={n}" for n in (1, 2, 4, 8)),
+}
+
+# Forms, the usual ones and the fastest found of each system; what else jax_peer.py offers was slower everywhere.
+SMALL_FORMS = (
+    ("jax", "vmap"),
+    ("jax", "vmap+scan"),
+    ("jax", "vmap+mixflow"),
+    ("jax", "vmap+mixflow+scan"),
+    ("torch", "loop"),
+    ("torch", "vmap"),
+    ("torch", "vmap+compile"),
+    ("learn2learn", "loop"),
+    ("higher", "loop"),
+)
+IMAGE_FORMS = (
+    ("jax", "vmap"),
+    ("jax", "map"),
+    ("jax", "loop"),
+    ("jax", "loop+patches"),
+    ("jax", "map+patches"),
+    ("jax", "map+patches+scan"),
+    ("jax", "map+patches+mixflow"),
+    ("jax", "shard+patches"),
+    ("jax", "shard+patches+mixflow"),
+    ("torch", "loop"),
+    ("torch", "loop+nhwc"),
+    ("torch", "vmap"),
+    ("learn2learn", "loop"),
+    ("higher", "loop"),
+)
+TWIN_FORMS = tuple(
+    (system, form) for system, form in IMAGE_FORMS if "mixflow" not in form and (system, form) != ("jax", "vmap")
+)
+MEMORY_FORMS = (
+    ("jax", "map+patches"),
+    ("jax", "map+patches+mixflow"),
+    ("jax", "map+patches+remat"),
+    ("torch", "loop"),
+    ("torch", "vmap"),
+    ("learn2learn", "loop"),
+)
+CURVE_FORMS = (("jax", "map"), ("jax", "shard+patches"), ("torch", "loop"), ("torch", "vmap"))
+ADAPT_FORMS = (("maml", "kept"), ("jax", "map"), ("jax", "map+patches"), ("torch", "loop"), ("learn2learn", "loop"))
+START_FORMS = (
+    ("jax", "map+patches"),
+    ("jax", "map"),
+    ("torch", "loop"),
+    ("torch", "vmap"),
+    ("torch", "vmap+compile"),
+    ("learn2learn", "loop"),
+    ("higher", "loop"),
+)
+MODULES = {"jax": ("jax",), "torch": ("torch",), "learn2learn": ("torch", "learn2learn"), "higher": ("torch", "higher")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    section: str
+    kind: str  # time, adapt or start
+    workload: str
+    system: str
+    form: str
+    threads: int
+    round: int
+    seconds: float = 1
+    steps: int = 0  # of an adaptation
+
+    def key(self):
+        return [self.kind, self.workload, self.system, self.form, self.threads, self.round, self.steps]
+
+
+class Store:
+    """Results, one a line, each written as it comes."""
+
+    def __init__(self, path, fresh=False):
+        self.path = path
+        if fresh:
+            path.unlink(missing_ok=True)
+        lines = path.read_text().splitlines() if path.exists() else []
+        self.results = [json.loads(line) for line in lines if line.endswith("}")]
+        self.keys = {json.dumps(result["key"]) for result in self.results}
+
+    def has(self, m):
+        return json.dumps(m.key()) in self.keys
+
+    def add(self, m, result):
+        line = {"key": m.key(), **dataclasses.asdict(m), **result}
+        self.results.append(line)
+        self.keys.add(json.dumps(m.key()))
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def present_systems(wanted):
+    """Those of the wanted systems whose packages are there."""
+    find = importlib.machinery.PathFinder.find_spec
+    return [
+        system
+        for system in SYSTEMS
+        if system == "maml" or ((not wanted or system in wanted) and all(find(module) for module in MODULES[system]))
+    ]
+
+
+def absent_systems(present, wanted):
+    return [system for system in SYSTEMS if system not in present and (not wanted or system in wanted)]
+
+
+def forms_of(workload):
+    """Forms of a workload of the main tables."""
+    if workload.startswith("sinusoid"):
+        if workload.endswith("fomaml"):
+            return tuple(pair for pair in SMALL_FORMS if "mixflow" not in pair[1])
+        return SMALL_FORMS
+    return TWIN_FORMS if workload in TWINS else IMAGE_FORMS
+
+
+def measurements(present, a):
+    """In the order in which they are made: of a workload, each round goes through all systems."""
+    threads = a.threads or [1, 2]
+    sections = a.sections or (("second-order",) if a.quick else SECTIONS)
+    main_rounds = a.repeats or (3 if a.quick else 5)
+    curve_rounds = a.repeats or 3
+    made = []
+
+    def add(section, kind, workload, forms, rounds, threads, seconds=a.seconds, steps=0, ours=("maml", "maml")):
+        if section not in sections or (a.only and not any(workload.startswith(start) for start in a.only)):
+            return
+        for number in range(rounds):
+            for count in threads:
+                for system, form in (ours, *forms):
+                    if system in present:
+                        made.append(
+                            Measurement(section, kind, workload, system, form, count, number, seconds, steps)
+                        )
+
+    for workload in MAIN:
+        add("second-order", "time", workload, forms_of(workload), main_rounds, threads)
+    for workload in TWINS:
+        add("twins", "time", workload, forms_of(workload), main_rounds, threads)
+    for workload, steps in (("sinusoid", 1), ("omniglot-5way", 3)):
+        forms = ADAPT_FORMS if workload != "sinusoid" else [pair for pair in ADAPT_FORMS if "patches" not in pair[1]]
+        add("adapt", "adapt", workload, forms, main_rounds, threads, steps=steps, ours=("maml", "adapt"))
+    for workload in ("sinusoid", "omniglot-5way"):
+        forms = [pair for pair in START_FORMS if pair in forms_of(workload) or pair == ("torch", "vmap+compile")]
+        if workload == "sinusoid":
+            forms.insert(0, ("jax", "vmap"))
+        forms = list(dict.fromkeys(pair for pair in forms if workload == "sinusoid" or "compile" not in pair[1]))
+        add("start", "start", workload, forms, curve_rounds, threads[-1:], seconds=0)
+    for workload in MEMORY:
+        add("memory", "time", workload, MEMORY_FORMS, 1, threads[-1:], seconds=0)
+    for names in SCALING.values():
+        for workload in names:
+            add("scaling", "time", workload, CURVE_FORMS, curve_rounds, threads[-1:])
+    return made
+
+
+def checks(measurements):
+    """{workload: [(system, form)]} of all that is timed on the main workloads and their twins."""
+    found = {}
+    for m in measurements:
+        if m.kind == "time" and m.workload in MAIN + TWINS and m.system != "maml":
+            forms = found.setdefault(m.workload, [])
+            if (m.system, m.form) not in forms:
+                forms.append((m.system, m.form))
+    return found

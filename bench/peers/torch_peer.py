@@ -1,0 +1,267 @@
+"""PyTorch. Forms:
+
+    loop          one task after the other; torch.autograd.grad with create_graph, then one backward
+    loop+nhwc     the same, images and kernels in channels_last
+    vmap          all tasks at once: torch.func.grad and torch.func.vmap
+    vmap+compile  the same under torch.compile
+"""
+
+import peer
+
+FORMS = ["loop", "loop+nhwc", "vmap", "vmap+compile"]
+
+
+def make_network(w):
+    """(features, head): the network as modules, with the parameter names of the workload in between."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    class Block(nn.Module):
+        """Convolution, batch norm without gamma by the batch at hand, rectifier, pooling; TensorFlow's SAME padding."""
+
+        def __init__(self, channels, side):
+            super().__init__()
+            self.stride = 1 if w.pool else 2
+            self.conv = nn.Conv2d(channels, w.filters, 3, self.stride)
+            self.norm_bias = nn.Parameter(torch.zeros(w.filters))
+            out = -(-side // self.stride)
+            pad = max((out - 1) * self.stride + 3 - side, 0)
+            self.pad = (pad // 2, pad - pad // 2)
+
+        def forward(self, x, statistics_rows=None):
+            before, after = self.pad
+            if before == after:
+                x = F.conv2d(x, self.conv.weight, self.conv.bias, self.stride, before)
+            else:
+                x = self.conv(F.pad(x, (before, after, before, after)))
+            if statistics_rows is None:
+                x = F.batch_norm(x, None, None, None, self.norm_bias, training=True, eps=1e-3)
+            else:
+                variance, mean = torch.var_mean(x[:statistics_rows], (0, 2, 3), correction=0)
+                x = F.batch_norm(x, mean, variance, None, self.norm_bias, training=False, eps=1e-3)
+            x = F.relu(x)
+            return F.max_pool2d(x, 2) if w.pool else x
+
+    class Features(nn.Module):
+        def __init__(self):
+            super().__init__()
+            if not w.images:
+                self.linear1, self.linear2 = nn.Linear(1, w.filters), nn.Linear(w.filters, w.filters)
+                return
+            side, channels = w.input[0], w.input[2]
+            for i in (1, 2, 3, 4):
+                setattr(self, f"block{i}", Block(channels, side))
+                side, channels = side // 2 if w.pool else -(-side // 2), w.filters
+
+        def forward(self, x, statistics_rows=None):
+            if not w.images:
+                return F.relu(self.linear2(F.relu(self.linear1(x))))
+            for i in (1, 2, 3, 4):
+                x = getattr(self, f"block{i}")(x, statistics_rows)
+            return x.flatten(1) if w.pool else x.mean((2, 3))
+
+    last = w.shapes()["linear1.weight" if w.images else "linear3.weight"]
+    return Features(), nn.Linear(last[1], last[0])
+
+
+def border_name(module_name):
+    """features.block2.conv.weight -> conv2.weight and so on; "" for what only this file has."""
+    name = module_name.removeprefix("features.")
+    if name.startswith("block"):
+        block, part = name.split(".", 1)
+        number = block.removeprefix("block")
+        return f"norm{number}.bias" if part == "norm_bias" else part.replace("conv", f"conv{number}")
+    return name
+
+
+class Network:
+    """A torch.nn.Module `module` (features, then head) that holds the workload's parameters, and its losses."""
+
+    def __init__(self, w, dtype, threads):
+        import torch
+        from torch import nn
+
+        torch.set_num_threads(threads)
+        self.torch, self.w, self.dtype = torch, w, getattr(torch, dtype)
+
+        class Whole(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.features, self.head = make_network(w)
+
+            def forward(self, x, statistics_rows=None):
+                return self.head(self.features(x, statistics_rows))
+
+        self.module = Whole().to(self.dtype)
+        self.last = "linear1" if w.images else "linear3"
+        self.names = {name: self.border(name) for name, _ in self.module.named_parameters()}
+
+    def border(self, name):
+        return name.replace("head", self.last) if name.startswith("head") else border_name(name)
+
+    def load(self, parameters):
+        with self.torch.no_grad():
+            for name, value in self.module.named_parameters():
+                value.copy_(self.torch.from_numpy(parameters[self.names[name]].copy()))
+
+    def tensors(self, batch):
+        """Images as N, C, H, W."""
+        out = []
+        for array in batch:
+            tensor = self.torch.from_numpy(array)
+            if array.ndim >= 4:  # .. height, width, channels
+                tensor = tensor.movedim(-1, -3).contiguous()
+            out.append(tensor)
+        return tuple(out)
+
+    def loss(self, outputs, y, scale):
+        from torch.nn import functional as F
+
+        if self.w.images:
+            return scale * F.cross_entropy(outputs, y, reduction="sum")
+        return scale * F.mse_loss(outputs, y, reduction="sum")
+
+    def adam(self):
+        # Outside the inner loop PyTorch's own; its epsilon stands at another place than TensorFlow's.
+        return self.torch.optim.Adam(self.module.parameters(), lr=self.w.outer_rate)
+
+    def gradients(self):
+        return {self.names[name]: p.grad.numpy() for name, p in self.module.named_parameters()}
+
+
+class TorchPeer:
+    def __init__(self, w, form, dtype, threads):
+        import torch
+
+        self.torch, self.w, self.words = torch, w, form.split("+")
+        self.net = Network(w, dtype, threads)
+        self.meta = self.by_loop
+        if "vmap" in self.words:
+            self.meta = torch.compile(self.by_vmap) if "compile" in self.words else self.by_vmap
+
+    def call(self, parameters, *args):
+        return self.torch.func.functional_call(self.net.module, parameters, args)
+
+    def parts(self):
+        """Parameters as (adapted, frozen)."""
+        theta = dict(self.net.module.named_parameters())
+        adapted = {name: p for name, p in theta.items() if self.w.adapts(self.net.names[name])}
+        return adapted, {name: p for name, p in theta.items() if name not in adapted}
+
+    def apply(self, p, x, features_given, statistics_rows=None):
+        if features_given:
+            from torch.nn import functional as F
+
+            return F.linear(x, p["head.weight"], p["head.bias"])
+        return self.call(p, x, statistics_rows)
+
+    def features(self, theta, x):
+        body = {name.removeprefix("features."): p for name, p in theta.items() if name.startswith("features.")}
+        return self.torch.func.functional_call(self.net.module.features, body, (x,))
+
+    # One task after the other.
+
+    def adapt_by_autograd(self, adapted, frozen, x, y, steps, second_order):
+        anil = self.w.algorithm == "anil"
+        for _ in range(steps):
+            loss = self.net.loss(self.apply(adapted | frozen, x, anil), y, self.w.loss_scale()[0])
+            gradient = self.torch.autograd.grad(loss, list(adapted.values()), create_graph=second_order)
+            adapted = {n: p - self.w.alpha * g for (n, p), g in zip(adapted.items(), gradient)}
+        return adapted
+
+    def by_loop(self, batch):
+        """Leaves the gradient of the mean over the tasks in .grad."""
+        adapted, frozen = self.parts()
+        anil = self.w.algorithm == "anil"
+        if "nhwc" in self.words:
+            channels_last = self.torch.channels_last
+        for task in zip(*batch):
+            support_x, support_y, query_x, query_y = task
+            if "nhwc" in self.words:
+                support_x, query_x = (x.contiguous(memory_format=channels_last) for x in (support_x, query_x))
+            if anil:
+                support_x, query_x = (self.features(adapted | frozen, x) for x in (support_x, query_x))
+            second_order = self.w.algorithm != "fomaml"
+            fast = self.adapt_by_autograd(adapted, frozen, support_x, support_y, self.w.steps, second_order)
+            loss = self.net.loss(self.apply(fast | frozen, query_x, anil), query_y, self.w.loss_scale()[1])
+            (loss / self.w.tasks).backward()
+
+    # All tasks at once.
+
+    def by_vmap(self, batch):
+        func, w = self.torch.func, self.w
+        adapted, frozen = self.parts()
+        adapted, frozen = ({n: p.detach() for n, p in part.items()} for part in (adapted, frozen))
+
+        def support_loss(adapted, frozen, x, y):
+            return self.net.loss(self.apply(adapted | frozen, x, w.algorithm == "anil"), y, w.loss_scale()[0])
+
+        def task_loss(adapted, frozen, support_x, support_y, query_x, query_y):
+            if w.algorithm == "anil":
+                support_x, query_x = (self.features(adapted | frozen, x) for x in (support_x, query_x))
+            for _ in range(w.steps):
+                gradient = func.grad(support_loss)(adapted, frozen, support_x, support_y)
+                if w.algorithm == "fomaml":
+                    gradient = {name: g.detach() for name, g in gradient.items()}
+                adapted = {name: p - w.alpha * gradient[name] for name, p in adapted.items()}
+            return self.net.loss(self.apply(adapted | frozen, query_x, w.algorithm == "anil"), query_y, w.loss_scale()[1])
+
+        def meta_loss(parts):
+            return func.vmap(task_loss, (None, None, 0, 0, 0, 0))(*parts, *batch).mean()
+
+        return func.grad(meta_loss)((adapted, frozen))
+
+    # What peer.py asks for.
+
+    def gradient(self, batch):
+        """Leaves the gradient in .grad."""
+        if self.meta == self.by_loop:
+            self.by_loop(batch)
+            return
+        adapted, frozen = self.meta(batch)
+        for name, p in self.net.module.named_parameters():
+            p.grad = (adapted | frozen)[name].detach()
+
+    def prepare(self, parameters):
+        self.net.load(parameters)
+        if "nhwc" in self.words:
+            self.net.module.to(memory_format=self.torch.channels_last)
+
+    def meta_gradient(self, parameters, batch):
+        self.prepare(parameters)
+        self.gradient(self.net.tensors(batch))
+        return self.net.gradients()
+
+    def iterations(self, parameters, batches):
+        self.prepare(parameters)
+        optimiser, given, calls = self.net.adam(), [self.net.tensors(batch) for batch in batches], 0
+
+        def call():
+            nonlocal calls
+            optimiser.zero_grad()
+            self.gradient(given[calls % len(given)])
+            optimiser.step()
+            calls += 1
+            return 1
+
+        return call
+
+    def adaptation(self, parameters, support, query, steps):
+        self.prepare(parameters)
+        torch, w = self.torch, self.w
+        adapted, frozen = self.parts()
+
+        def learn_and_predict():
+            x, y = self.net.tensors(support)
+            (q,) = self.net.tensors((query,))
+            fast = self.adapt_by_autograd(adapted, frozen, x, y, steps, second_order=False)
+            with torch.no_grad():
+                rows = torch.cat([x, q]) if w.images else q
+                return self.call(fast | frozen, rows, len(x))[-1].numpy()
+
+        return learn_and_predict
+
+
+if __name__ == "__main__":
+    peer.main(TorchPeer, FORMS)
