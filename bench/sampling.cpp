@@ -76,7 +76,7 @@ public:
   Iterations(const Experiment& experiment, const Domain& domain, int threads)
       : weights_(experiment.initial()),
         batch_(*experiment.model, domain,
-               meta_batch_options(experiment, threads, experiment.options.train.memory_mib << 20)),
+               meta_batch_options(experiment.options, threads, experiment.options.train.memory_mib << 20)),
         outer_(experiment.options.outer, weights_.parameters.size()) {}
 
   /// Seconds that `count` of them take.

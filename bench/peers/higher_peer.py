@@ -2,22 +2,23 @@
 has the adapted parameters only. For ANIL the loop is about the last layer alone."""
 
 import peer
-from torch_peer import Network
+from torch_peer import TorchSystem
 
 FORMS = ["loop"]
 
 
-class HigherPeer:
+class HigherPeer(TorchSystem):
     def __init__(self, w, form, dtype, threads):
         import higher
 
-        self.w, self.net, self.higher = w, Network(w, dtype, threads), higher
+        super().__init__(w, dtype, threads)
+        self.higher = higher
         self.second_order = w.algorithm != "fomaml"
 
     def inner_loop(self, second_order):
         whole = self.net.module.head if self.w.algorithm == "anil" else self.net.module
         adapted = [p for name, p in self.net.module.named_parameters() if self.w.adapts(self.net.border(name))]
-        optimiser = self.net.torch.optim.SGD(adapted, lr=self.w.alpha)
+        optimiser = self.torch.optim.SGD(adapted, lr=self.w.alpha)
         return self.higher.innerloop_ctx(whole, optimiser, copy_initial_weights=False, track_higher_grads=second_order)
 
     def gradient(self, batch):
@@ -32,43 +33,16 @@ class HigherPeer:
                 if self.second_order:
                     loss.backward()
                     continue
-                gradient = self.net.torch.autograd.grad(loss, list(fast.parameters()))
+                gradient = self.torch.autograd.grad(loss, list(fast.parameters()))
                 for p, g in zip(self.net.module.parameters(), gradient):
                     p.grad = g if p.grad is None else p.grad + g
 
-    def meta_gradient(self, parameters, batch):
-        self.net.load(parameters)
-        self.gradient(self.net.tensors(batch))
-        return self.net.gradients()
-
-    def iterations(self, parameters, batches):
-        self.net.load(parameters)
-        optimiser, given, calls = self.net.adam(), [self.net.tensors(batch) for batch in batches], 0
-
-        def call():
-            nonlocal calls
-            optimiser.zero_grad()
-            self.gradient(given[calls % len(given)])
-            optimiser.step()
-            calls += 1
-            return 1
-
-        return call
-
-    def adaptation(self, parameters, support, query, steps):
-        self.net.load(parameters)
-        torch = self.net.torch
-
-        def learn_and_predict():
-            x, y = self.net.tensors(support)
-            (q,) = self.net.tensors((query,))
-            with self.inner_loop(False) as (fast, optimiser):
-                for _ in range(steps):
-                    optimiser.step(self.net.loss(fast(x), y, self.w.loss_scale()[0]))
-                with torch.no_grad():
-                    return fast(torch.cat([x, q]) if self.w.images else q, len(x))[-1].numpy()
-
-        return learn_and_predict
+    def outputs(self, x, y, steps, rows):
+        with self.inner_loop(False) as (fast, optimiser):
+            for _ in range(steps):
+                optimiser.step(self.net.loss(fast(x), y, self.w.loss_scale()[0]))
+            with self.torch.no_grad():
+                return fast(rows, len(x))
 
 
 if __name__ == "__main__":

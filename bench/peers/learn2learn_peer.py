@@ -10,7 +10,7 @@ import sys
 import types
 
 import peer
-from torch_peer import Network
+from torch_peer import TorchSystem
 
 FORMS = ["loop"]
 
@@ -32,13 +32,13 @@ def import_maml():
     return maml
 
 
-class Learn2learnPeer:
+class Learn2learnPeer(TorchSystem):
     def __init__(self, w, form, dtype, threads):
-        self.w, self.net, self.l2l = w, Network(w, dtype, threads), import_maml()
-        self.first_order = w.algorithm == "fomaml"
+        super().__init__(w, dtype, threads)
+        self.l2l, self.first_order = import_maml(), w.algorithm == "fomaml"
 
-    def wrap(self, parameters):
-        self.net.load(parameters)
+    def prepare(self, parameters):
+        super().prepare(parameters)
         whole = self.net.module.head if self.w.algorithm == "anil" else self.net.module
         self.maml = self.l2l.MAML(whole, lr=self.w.alpha, first_order=self.first_order)
 
@@ -48,10 +48,8 @@ class Learn2learnPeer:
         if all(self.w.adapts(self.net.border(name)) for name in names if name.startswith("features")):
             learner.adapt(loss, first_order=first_order)
             return
-        import torch
-
         adapted = [p for n, p in learner.module.named_parameters() if self.w.adapts(self.net.border(n))]
-        found = iter(torch.autograd.grad(loss, adapted, create_graph=not first_order))
+        found = iter(self.torch.autograd.grad(loss, adapted, create_graph=not first_order))
         gradients = [next(found) if self.w.adapts(self.net.border(name)) else None for name in names]
         learner.module = self.l2l.maml_update(learner.module, learner.lr, gradients)
 
@@ -67,39 +65,12 @@ class Learn2learnPeer:
             loss = self.net.loss(learner(query_x), query_y, self.w.loss_scale()[1])
             (loss / self.w.tasks).backward()
 
-    def meta_gradient(self, parameters, batch):
-        self.wrap(parameters)
-        self.gradient(self.net.tensors(batch))
-        return self.net.gradients()
-
-    def iterations(self, parameters, batches):
-        self.wrap(parameters)
-        optimiser, given, calls = self.net.adam(), [self.net.tensors(batch) for batch in batches], 0
-
-        def call():
-            nonlocal calls
-            optimiser.zero_grad()
-            self.gradient(given[calls % len(given)])
-            optimiser.step()
-            calls += 1
-            return 1
-
-        return call
-
-    def adaptation(self, parameters, support, query, steps):
-        self.wrap(parameters)
-        torch = self.net.torch
-
-        def learn_and_predict():
-            x, y = self.net.tensors(support)
-            (q,) = self.net.tensors((query,))
-            learner = self.maml.clone()
-            for _ in range(steps):
-                self.step(learner, self.net.loss(learner(x), y, self.w.loss_scale()[0]), first_order=True)
-            with torch.no_grad():
-                return learner(torch.cat([x, q]) if self.w.images else q, len(x))[-1].numpy()
-
-        return learn_and_predict
+    def outputs(self, x, y, steps, rows):
+        learner = self.maml.clone()
+        for _ in range(steps):
+            self.step(learner, self.net.loss(learner(x), y, self.w.loss_scale()[0]), first_order=True)
+        with self.torch.no_grad():
+            return learner(rows, len(x))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@
 #include "maml/base/peak_rss.h"
 #include "maml/kernels/peak.h"
 #include "maml/maml.h"
-#include "maml/nn/work.h"
+#include "maml/train/flops.h"
 
 namespace maml::bench {
 
@@ -55,9 +55,6 @@ public:
   std::unique_ptr<TaskGroup<double>> group_f64(std::size_t tasks, const EpisodeOptions& options) const override {
     return std::make_unique<Group<double>>(*this, tasks, options);
   }
-
-  std::size_t support_rows() const { return support_rows_; }
-  std::size_t query_rows() const { return query_rows_; }
 
 private:
   template <class T> class Group : public TaskGroup<T> {
@@ -128,27 +125,7 @@ struct Setting {
     return model.from_border<T>(border);
   }
   MetaBatchOptions batch_options(int threads) const {
-    return {.algorithm = options.outer.algorithm,
-            .inner = options.inner,
-            .ways = options.data.ways,
-            .shots = options.data.shots,
-            .query_shots = options.data.query_shots,
-            .tasks = options.data.tasks,
-            .group = options.train.group,
-            .threads = threads,
-            .budget = options.train.memory_mib << 20};
-  }
-  double flops() const {
-    const AlgorithmTraits traits = algorithm(options.outer.algorithm).traits;
-    const InnerLoop<float> loop(model, options.inner);
-    WorkOptions work;
-    work.inner_steps = options.inner.steps;
-    work.support_rows = domain.support_rows();
-    work.query_rows = domain.query_rows();
-    work.second_order = traits.second_order;
-    work.mask = loop.layout().mask();
-    work.front_layers = loop.front_layers();
-    return meta_gradient_flops(model, work) * static_cast<double>(options.data.tasks);
+    return meta_batch_options(options, threads, options.train.memory_mib << 20);
   }
 };
 
@@ -194,7 +171,7 @@ Json time_iterations(const Setting& setting, int threads, double seconds, double
   result["peak_mb"] = peak_rss_mb();
   if (started > 0) result["start_to_first"] = first - started;
   result["isa"] = isa_name(active_isa());
-  result["flop"] = setting.flops();
+  result["flop"] = meta_iteration_flops(setting.options, setting.model, setting.domain);
   result["peak_gflops"] = measure_peak_gflops(threads, false, active_isa());
   return result;
 }

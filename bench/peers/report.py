@@ -1,9 +1,7 @@
-"""docs/benchmarks.md and its figures from peers.json. By hand: python report.py build/peers/peers.json [docs]"""
+"""docs/benchmarks.md and its figures from what run.py has measured (peers.json)."""
 
-import json
 import pathlib
 import statistics
-import sys
 
 import plan
 import workloads
@@ -317,7 +315,3 @@ def write(document, docs):
     page.append(METHOD)
     docs.mkdir(parents=True, exist_ok=True)
     (docs / "benchmarks.md").write_text("\n".join(part for part in page if part))
-
-
-if __name__ == "__main__":
-    write(json.loads(pathlib.Path(sys.argv[1]).read_text()), sys.argv[2] if len(sys.argv) > 2 else workloads.ROOT / "docs")

@@ -130,15 +130,59 @@ class Network:
         return {self.names[name]: p.grad.numpy() for name, p in self.module.named_parameters()}
 
 
-class TorchPeer:
-    def __init__(self, w, form, dtype, threads):
-        import torch
+class TorchSystem:
+    """What peer.py asks for, of a system on PyTorch. A subclass gives
 
-        self.torch, self.w, self.words = torch, w, form.split("+")
-        self.net = Network(w, dtype, threads)
+    prepare(parameters)          called first; loads them
+    gradient(batch)              leaves the gradient of the mean over the batch's tasks in .grad
+    outputs(x, y, steps, rows)   for these rows, after so many first-order steps on (x, y); batch norm by x
+    """
+
+    def __init__(self, w, dtype, threads):
+        self.w, self.net = w, Network(w, dtype, threads)
+        self.torch = self.net.torch
+
+    def prepare(self, parameters):
+        self.net.load(parameters)
+
+    def meta_gradient(self, parameters, batch):
+        self.prepare(parameters)
+        self.gradient(self.net.tensors(batch))
+        return self.net.gradients()
+
+    def iterations(self, parameters, batches):
+        self.prepare(parameters)
+        optimiser, given, calls = self.net.adam(), [self.net.tensors(batch) for batch in batches], 0
+
+        def call():
+            nonlocal calls
+            optimiser.zero_grad()
+            self.gradient(given[calls % len(given)])
+            optimiser.step()
+            calls += 1
+            return 1
+
+        return call
+
+    def adaptation(self, parameters, support, query, steps):
+        self.prepare(parameters)
+
+        def learn_and_predict():
+            x, y = self.net.tensors(support)
+            (q,) = self.net.tensors((query,))
+            rows = self.torch.cat([x, q]) if self.w.images else q
+            return self.outputs(x, y, steps, rows)[-1].numpy()
+
+        return learn_and_predict
+
+
+class TorchPeer(TorchSystem):
+    def __init__(self, w, form, dtype, threads):
+        super().__init__(w, dtype, threads)
+        self.words = form.split("+")
         self.meta = self.by_loop
         if "vmap" in self.words:
-            self.meta = torch.compile(self.by_vmap) if "compile" in self.words else self.by_vmap
+            self.meta = self.torch.compile(self.by_vmap) if "compile" in self.words else self.by_vmap
 
     def call(self, parameters, *args):
         return self.torch.func.functional_call(self.net.module, parameters, args)
@@ -212,10 +256,15 @@ class TorchPeer:
 
         return func.grad(meta_loss)((adapted, frozen))
 
-    # What peer.py asks for.
+    # What TorchSystem asks for.
+
+    def prepare(self, parameters):
+        super().prepare(parameters)
+        if "nhwc" in self.words:
+            self.net.module.to(memory_format=self.torch.channels_last)
+        self.prepared = self.parts()
 
     def gradient(self, batch):
-        """Leaves the gradient in .grad."""
         if self.meta == self.by_loop:
             self.by_loop(batch)
             return
@@ -223,44 +272,11 @@ class TorchPeer:
         for name, p in self.net.module.named_parameters():
             p.grad = (adapted | frozen)[name].detach()
 
-    def prepare(self, parameters):
-        self.net.load(parameters)
-        if "nhwc" in self.words:
-            self.net.module.to(memory_format=self.torch.channels_last)
-
-    def meta_gradient(self, parameters, batch):
-        self.prepare(parameters)
-        self.gradient(self.net.tensors(batch))
-        return self.net.gradients()
-
-    def iterations(self, parameters, batches):
-        self.prepare(parameters)
-        optimiser, given, calls = self.net.adam(), [self.net.tensors(batch) for batch in batches], 0
-
-        def call():
-            nonlocal calls
-            optimiser.zero_grad()
-            self.gradient(given[calls % len(given)])
-            optimiser.step()
-            calls += 1
-            return 1
-
-        return call
-
-    def adaptation(self, parameters, support, query, steps):
-        self.prepare(parameters)
-        torch, w = self.torch, self.w
-        adapted, frozen = self.parts()
-
-        def learn_and_predict():
-            x, y = self.net.tensors(support)
-            (q,) = self.net.tensors((query,))
-            fast = self.adapt_by_autograd(adapted, frozen, x, y, steps, second_order=False)
-            with torch.no_grad():
-                rows = torch.cat([x, q]) if w.images else q
-                return self.call(fast | frozen, rows, len(x))[-1].numpy()
-
-        return learn_and_predict
+    def outputs(self, x, y, steps, rows):
+        adapted, frozen = self.prepared
+        fast = self.adapt_by_autograd(adapted, frozen, x, y, steps, second_order=False)
+        with self.torch.no_grad():
+            return self.call(fast | frozen, rows, len(x))
 
 
 if __name__ == "__main__":

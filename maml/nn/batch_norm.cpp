@@ -67,6 +67,11 @@ private:
   struct Rows {
     std::size_t first, last;  ///< the last is not one of them
   };
+  /// Those of the frame's chunk in stage `rows`, else all.
+  template <class Pass> Rows rows_of(const Frame<Pass>& f) const {
+    if (f.stage != Stage::rows) return {0, f.rows};
+    return {f.first_row, std::min(f.rows, f.first_row + info().chunk_rows)};
+  }
 
   /// f(the pooling window's side, whether a channel's output may fall as its input rises), both constants.
   template <class F> void with_window(F f) const {
@@ -106,9 +111,7 @@ private:
   template <std::size_t kSide, bool kFalls, class Pass> void pooled_backward(const Frame<Pass>& f) const {
     if (f.stage != Stage::rows) parameter_gradient<kSide, kFalls>(f);
     if (f.stage == Stage::joint || !f.dx) return;
-    input_gradient<kSide, kFalls>(f, f.stage == Stage::all
-                                         ? Rows{0, f.rows}
-                                         : Rows{f.first_row, std::min(f.rows, f.first_row + info().chunk_rows)});
+    input_gradient<kSide, kFalls>(f);
   }
 
   template <std::size_t kSide, bool kFalls, class Pass> void parameter_gradient(const Frame<Pass>& f) const {
@@ -149,8 +152,8 @@ private:
     });
   }
 
-  template <std::size_t kSide, bool kFalls, class Pass>
-  void input_gradient(const Frame<Pass>& f, const Rows& rows) const {
+  template <std::size_t kSide, bool kFalls, class Pass> void input_gradient(const Frame<Pass>& f) const {
+    const Rows rows = rows_of(f);
     using Number = typename Pass::Number;
     const Rectifier<Number> rectifier(slope_);
     const auto counts = [&](std::size_t row) { return !reads_state(f) && row < f.statistics_rows(); };
@@ -344,10 +347,11 @@ private:
   /// Moments of the frame's chunk of rows, or of every one, to the cache; joined from runs of positions.
   template <class Pass> void chunk_statistics(const Frame<Pass>& f) const {
     using Number = typename Pass::Number;
-    const std::size_t first = f.stage == Stage::rows ? f.first_row : 0, rows = info().chunk_rows;
-    const std::size_t last = std::min(f.statistics_rows(), f.stage == Stage::rows ? first + rows : f.rows);
-    for (std::size_t row = first; row < last; row += rows) {
-      const std::size_t positions = std::min(rows, last - row) * pixels_, to = first_chunk + 2 * (row / rows);
+    const Rows rows = rows_of(f);
+    const std::size_t last = std::min(rows.last, f.statistics_rows()), chunk_rows = info().chunk_rows;
+    for (std::size_t row = rows.first; row < last; row += chunk_rows) {
+      const std::size_t positions = std::min(chunk_rows, last - row) * pixels_;
+      const std::size_t to = first_chunk + 2 * (row / chunk_rows);
       Pass::template each_group<group>(channels_, [&](auto at, std::size_t blocks) HWY_ATTR {
         Moments<Number> all[group];
         for (std::size_t b = 0; b < blocks; ++b) all[b] = Moments<Number>::none();

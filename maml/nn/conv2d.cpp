@@ -56,8 +56,9 @@ public:
   template <class Pass> void backward(const Frame<Pass>& f) const {
     parameter_gradient(f);
     if (!f.dx) return;
-    for (std::size_t tap = 0; tap < taps() && !f.continues; ++tap)
-      Pass::transpose(f.parameter[0] + s(tap * in_ * out_), in_, out_, f.cache + s(tap * in_ * out_));
+    if (!f.continues)
+      for (std::size_t tap = 0; tap < taps(); ++tap)
+        Pass::transpose(f.parameter[0] + s(tap * in_ * out_), in_, out_, f.cache + s(tap * in_ * out_));
     const auto turned = Pass::derived_from(f.cache, f.parameter[0]);
     input_gradient_.each(f.rows, [&](const auto& patch, const RowPlace* places, std::size_t count, std::ptrdiff_t dy,
                                      std::ptrdiff_t dx) {
@@ -106,8 +107,9 @@ private:
   };
 
   template <class Pass> void parameter_gradient(const Frame<Pass>& f) const {
-    for (std::size_t i = 0; i < info().parameters.size() && !f.continues; ++i)
-      Pass::zero(f.d_parameter[i], info().parameters[i].size);
+    if (!f.continues)
+      for (std::size_t i = 0; i < info().parameters.size(); ++i)
+        Pass::zero(f.d_parameter[i], info().parameters[i].size);
     weight_gradient_.each(
         f.rows,
         [&](const auto& patch, const TermPlace* places, std::size_t count, std::ptrdiff_t x, std::ptrdiff_t dy) {

@@ -66,39 +66,38 @@ template <class P> LayerCall<P> of_rows(LayerCall<P> call, const LayerInfo& info
   return call;
 }
 
+/// f(call of the layer that works by rows, call of the next one), both for the same chunk of rows of one task.
+template <class P, class F>
+void each_chunk(const Layer& layer, const LayerCall<P>& call, std::size_t chunk, LayerCall<P> next, F f) {
+  next.stage = Stage::rows;
+  for (next.first_row = 0; next.first_row < call.rows; next.first_row += chunk)
+    f(of_rows(call, layer.info(), next.first_row, std::min(chunk, call.rows - next.first_row)), next);
+}
+
 /// A pass of a layer that works by rows and of the next one, in stages, task by task and chunk by chunk: what one
 /// writes the other finds in the processor's cache.
 template <class P>
-void forward_together(const Layer& first, const LayerCall<P>& first_call, const Layer& next, const LayerCall<P>& call) {
+void forward_together(const Layer& layer, const LayerCall<P>& call, const Layer& next, const LayerCall<P>& next_call) {
   for (std::size_t task = 0; task < call.tasks; ++task) {
-    const LayerCall<P> all_rows = of_task(first_call, task);
-    LayerCall<P> staged = of_task(call, task);
-    staged.stage = Stage::rows;
-    const std::size_t chunk = next.info().chunk_rows;
-    for (staged.first_row = 0; staged.first_row < call.rows; staged.first_row += chunk) {
-      const std::size_t rows = std::min(chunk, call.rows - staged.first_row);
-      first.forward(of_rows(all_rows, first.info(), staged.first_row, rows));
-      next.forward(staged);
-    }
-    staged.stage = Stage::joint;
-    next.forward(staged);
+    LayerCall<P> joint = of_task(next_call, task);
+    each_chunk(layer, of_task(call, task), next.info().chunk_rows, joint, [&](const auto& rows, const auto& next_rows) {
+      layer.forward(rows);
+      next.forward(next_rows);
+    });
+    joint.stage = Stage::joint;
+    next.forward(joint);
   }
 }
 template <class P>
-void backward_together(const Layer& first, const LayerCall<P>& first_call, const Layer& next,
-                       const LayerCall<P>& call) {
+void backward_together(const Layer& layer, const LayerCall<P>& call, const Layer& next, const LayerCall<P>& next_call) {
   for (std::size_t task = 0; task < call.tasks; ++task) {
-    const LayerCall<P> all_rows = of_task(first_call, task);
-    LayerCall<P> staged = of_task(call, task);
-    staged.stage = Stage::joint;
-    next.backward(staged);
-    staged.stage = Stage::rows;
-    const std::size_t chunk = next.info().chunk_rows;
-    for (staged.first_row = 0; staged.first_row < call.rows; staged.first_row += chunk) {
-      const std::size_t rows = std::min(chunk, call.rows - staged.first_row);
-      next.backward(staged);
-      first.backward(of_rows(all_rows, first.info(), staged.first_row, rows));
-    }
+    LayerCall<P> joint = of_task(next_call, task);
+    joint.stage = Stage::joint;
+    next.backward(joint);
+    each_chunk(layer, of_task(call, task), next.info().chunk_rows, joint, [&](const auto& rows, const auto& next_rows) {
+      next.backward(next_rows);
+      layer.backward(rows);
+    });
   }
 }
 

@@ -11,6 +11,7 @@
 #include "maml/base/workers.h"
 #include "maml/kernels/isa.h"
 #include "maml/kernels/peak.h"
+#include "maml/train/flops.h"
 #include "maml/train/meta_batch.h"
 #include "maml/train/outer.h"
 
@@ -23,7 +24,7 @@ class Iterations {
 public:
   Iterations(const Experiment& experiment, int threads)
       : options_(experiment.options), weights_(experiment.initial()),
-        batch_(*experiment.model, *experiment.domain, meta_batch_options(experiment, threads, budget())),
+        batch_(*experiment.model, *experiment.domain, meta_batch_options(experiment.options, threads, budget())),
         outer_(options_.outer, weights_.parameters.size()),
         rates_outer_(options_.outer, batch_.learns_rates() ? weights_.rates.size() : 0) {}
 

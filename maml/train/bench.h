@@ -6,10 +6,6 @@
 
 namespace maml {
 
-/// Multiply-adds of one meta-iteration's products, times two (docs/performance.md has the derivation). Elementwise work
-/// is not counted.
-double meta_iteration_flops(const Experiment&);
-
 struct BenchSummary {
   std::string workload;
   int threads = 0;

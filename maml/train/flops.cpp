@@ -1,16 +1,19 @@
+#include "maml/train/flops.h"
+
 #include "maml/algorithms/algorithm.h"
 #include "maml/nn/work.h"
-#include "maml/train/bench.h"
 #include "maml/train/inner_loop.h"
 
 namespace maml {
 
 double meta_iteration_flops(const Experiment& experiment) {
-  const Model& model = *experiment.model;
-  const Options& options = experiment.options;
+  return meta_iteration_flops(experiment.options, *experiment.model, *experiment.domain);
+}
+
+double meta_iteration_flops(const Options& options, const Model& model, const Domain& domain) {
   const AlgorithmTraits traits = algorithm(options.outer.algorithm).traits;
   const EpisodeShape shape =
-      episode_shape(model, *experiment.domain, episode_options(model, {}, options.inner, training_size(options.data)));
+      episode_shape(model, domain, episode_options(model, {}, options.inner, training_size(options.data)));
   const InnerLoop<float> loop(model, options.inner);
 
   WorkOptions work;

@@ -232,8 +232,7 @@ template <class T> void MetaBatch<T>::release() {
 template class MetaBatch<float>;
 template class MetaBatch<double>;
 
-MetaBatchOptions meta_batch_options(const Experiment& experiment, int threads, std::size_t budget) {
-  const Options& options = experiment.options;
+MetaBatchOptions meta_batch_options(const Options& options, int threads, std::size_t budget) {
   MetaBatchOptions result;
   result.algorithm = options.outer.algorithm;
   result.inner = options.inner;

@@ -77,7 +77,7 @@ private:
 };
 
 /// The meta-batch that a run's options describe.
-struct Experiment;
-MetaBatchOptions meta_batch_options(const Experiment&, int threads, std::size_t budget);
+struct Options;
+MetaBatchOptions meta_batch_options(const Options&, int threads, std::size_t budget);
 
 }  // namespace maml

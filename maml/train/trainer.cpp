@@ -70,7 +70,7 @@ public:
       : lock_(folder.path()), experiment_(options), options_(experiment_.options), folder_(folder),
         callbacks_(callbacks), now_(start()),
         batch_(*experiment_.model, *experiment_.domain,
-               meta_batch_options(experiment_, experiment_.threads(), working_budget(options_, now_.weights))),
+               meta_batch_options(experiment_.options, experiment_.threads(), working_budget(options_, now_.weights))),
         outer_(options_.outer, now_.weights.parameters.size()),
         rates_outer_(options_.outer, batch_.learns_rates() ? now_.weights.rates.size() : 0),
         metrics_(CsvLog::resume(folder.metrics(), metric_columns, now_.iteration)),
@@ -307,7 +307,7 @@ Options require_trainable(const Options& options) {
   check_later_tasks(experiment);
   const std::size_t budget = working_budget(experiment.options, experiment.initial());
   [[maybe_unused]] const MetaBatch<float> made(*experiment.model, *experiment.domain,
-                                               meta_batch_options(experiment, experiment.threads(), budget));
+                                               meta_batch_options(experiment.options, experiment.threads(), budget));
   return experiment.options;
 }
 

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <complex>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <string>
@@ -19,10 +18,12 @@
 #include "maml/base/error.h"
 #include "maml/kernels/isa.h"
 #include "maml/kernels/peak.h"
+#include "tests/support/same_bytes.h"
 
 namespace {
 
 using namespace maml;
+using maml::test::same_bytes;
 
 std::vector<Isa> supported_isas() {
   std::vector<Isa> isas;
@@ -201,10 +202,6 @@ TEST_CASE_TEMPLATE("long lists of pairs, longer than one packing group", T, floa
       }
     }
   }
-}
-
-template <class T> bool same_bytes(const T* a, const T* b, std::size_t n) {
-  return std::memcmp(a, b, n * sizeof(T)) == 0;
 }
 
 /// The bytes of C for the rows `first` .. `first + m` and columns `left` .. `left + n` of a larger problem.

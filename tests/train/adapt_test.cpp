@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstring>
 #include <numeric>
 
 #include "maml/base/error.h"
@@ -15,8 +14,10 @@
 #include "maml/train/inner_loop.h"
 #include "tests/io/scratch_folder.h"
 #include "tests/support/packs.h"
+#include "tests/support/same_bytes.h"
 
 using namespace maml;
+using maml::test::same_bytes;
 using maml_test::bytes_of;
 using maml_test::put_bytes;
 using maml_test::ScratchFolder;
@@ -62,10 +63,6 @@ SupportSet support_of(const LoadedModel& model, std::vector<float> labels) {
 /// Unequal numbers of rows a class, in no order.
 const std::vector<float> unequal = {2, 0, 1, 4, 3, 3, 0, 4, 3};
 
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
-
 const std::vector<std::vector<std::string>> layer_lists = {
     {"flatten", "linear 17 init=he", "relu", "linear 5 init=he"},
     {"flatten", "linear 17 init=he", "batch_norm mode=transductive", "relu", "linear 5 init=he"},
@@ -95,7 +92,7 @@ TEST_CASE("adapt: a query's outputs are the same bits alone, among others, in an
       const auto y = adapted.outputs(std::span(x).subspan(row * inputs, inputs));
       alone.insert(alone.end(), y.begin(), y.end());
     }
-    CHECK(same_bits(alone, together));
+    CHECK(same_bytes(alone, together));
 
     std::vector<float> backwards_x, forwards;
     for (std::size_t row = rows; row-- > 0;)
@@ -105,11 +102,11 @@ TEST_CASE("adapt: a query's outputs are the same bits alone, among others, in an
     for (std::size_t row = rows; row-- > 0;)
       forwards.insert(forwards.end(), backwards.begin() + static_cast<std::ptrdiff_t>(row * 5),
                       backwards.begin() + static_cast<std::ptrdiff_t>((row + 1) * 5));
-    CHECK(same_bits(forwards, together));
+    CHECK(same_bytes(forwards, together));
 
     const AdaptedModel frugal = adapt(model, support_of(model, unequal), {.budget = std::size_t{1} << 20});
-    CHECK(same_bits(frugal.parameters(), adapted.parameters()));
-    CHECK(same_bits(frugal.outputs(x), together));
+    CHECK(same_bytes(frugal.parameters(), adapted.parameters()));
+    CHECK(same_bytes(frugal.outputs(x), together));
     CHECK_THROWS_AS(adapt(model, support_of(model, unequal), {.budget = 1000}), BudgetError);
   }
 }
@@ -127,7 +124,7 @@ TEST_CASE("adapt: the same bits on the models of the presets, some rows at a tim
         if (first + count > rows) continue;
         const auto some = adapted.outputs(std::span(x).subspan(first * inputs, count * inputs));
         const auto begin = together.begin() + static_cast<std::ptrdiff_t>(first * 5);
-        CHECK(same_bits(some, {begin, begin + static_cast<std::ptrdiff_t>(count * 5)}));
+        CHECK(same_bytes(some, {begin, begin + static_cast<std::ptrdiff_t>(count * 5)}));
       }
   }
 }
@@ -149,7 +146,7 @@ TEST_CASE("adapt: statistics are those of the support set, unless the model has 
   const auto x = noise(3 * model.model->input().size(), 2);
   const auto together = whole.outputs(x);
   const auto alone = whole.outputs(std::span(x).first(x.size() / 3));
-  CHECK_FALSE(same_bits(alone, {together.begin(), together.begin() + 5}));
+  CHECK_FALSE(same_bytes(alone, {together.begin(), together.begin() + 5}));
 }
 
 TEST_CASE("adapt: a call that is one batch is within the budget, or refused") {
@@ -161,7 +158,7 @@ TEST_CASE("adapt: a call that is one batch is within the budget, or refused") {
   const AdaptedModel frugal = adapted_within(std::size_t{1} << 20);
   CHECK_THROWS_WITH_AS(frugal.outputs(x), doctest::Contains("[memory] a batch of 300 rows"), BudgetError);
   const auto few = std::span(x).first(20 * model.model->input().size());
-  CHECK(same_bits(frugal.outputs(few), adapted_within(std::size_t{384} << 20).outputs(few)));
+  CHECK(same_bytes(frugal.outputs(few), adapted_within(std::size_t{384} << 20).outputs(few)));
 }
 
 TEST_CASE("adapt: parameters and predictions are those of an evaluation's task, with a frozen front too") {
@@ -205,9 +202,9 @@ TEST_CASE("adapt: parameters and predictions are those of an evaluation's task, 
       REQUIRE(query.support_rows == 6);
       const AdaptedModel adapted =
           adapt(model, {{support.x, support.x + 6 * 36}, {support.y, support.y + 6}}, {.steps = inner.steps});
-      CHECK(same_bits(adapted.parameters(), {adaptation->theta(inner.steps).theta,
-                                             adaptation->theta(inner.steps).theta + model.model->parameters()}));
-      CHECK_FALSE(same_bits(adapted.parameters(), model.weights.parameters));
+      CHECK(same_bytes(adapted.parameters(), {adaptation->theta(inner.steps).theta,
+                                              adaptation->theta(inner.steps).theta + model.model->parameters()}));
+      CHECK_FALSE(same_bytes(adapted.parameters(), model.weights.parameters));
       const auto probabilities = adapted.probabilities({query.x + 6 * 36, 12 * 36});
       int right = 0;
       for (std::size_t row = 0; row < 12; ++row) {
@@ -222,9 +219,9 @@ TEST_CASE("adapt: steps are those of training unless given, and none leaves the 
   const LoadedModel model = loaded(classifier({13, 11, 1}, layer_lists[2]));
   const SupportSet support = support_of(model, unequal);
   CHECK(adapt(model, support).steps() == 3);
-  CHECK(same_bits(adapt(model, support).parameters(), adapt(model, support, {.steps = 3}).parameters()));
-  CHECK(same_bits(adapt(model, support, {.steps = 0}).parameters(), model.weights.parameters));
-  CHECK_FALSE(same_bits(adapt(model, support, {.steps = 4}).parameters(), adapt(model, support).parameters()));
+  CHECK(same_bytes(adapt(model, support).parameters(), adapt(model, support, {.steps = 3}).parameters()));
+  CHECK(same_bytes(adapt(model, support, {.steps = 0}).parameters(), model.weights.parameters));
+  CHECK_FALSE(same_bytes(adapt(model, support, {.steps = 4}).parameters(), adapt(model, support).parameters()));
 }
 
 TEST_CASE("adapt: every class counts as much, however many rows it has, as if all had as many") {
@@ -244,7 +241,7 @@ TEST_CASE("adapt: every class counts as much, however many rows it has, as if al
         }
       const auto a = adapt(model, given).parameters(), b = adapt(model, repeated).parameters();
       for (std::size_t i = 0; i < a.size(); ++i) CHECK(std::abs(a[i] - b[i]) < 2e-6f);
-      CHECK_FALSE(same_bits(a, model.weights.parameters));
+      CHECK_FALSE(same_bytes(a, model.weights.parameters));
     }
 }
 
@@ -337,9 +334,9 @@ TEST_CASE("adapt: kept in a file, it predicts the same bits, and its parameters 
     CHECK(again.loaded.isa == isa_name(active_isa()));
     CHECK((again.adapted.steps() == 3 && again.adapted.statistics() == adapted.statistics()));
     const auto x = noise(4 * model.model->input().size(), 2);
-    CHECK(same_bits(again.adapted.outputs(x), adapted.outputs(x)));
+    CHECK(same_bytes(again.adapted.outputs(x), adapted.outputs(x)));
     CHECK(again.adapted.probabilities(x) == adapted.probabilities(x));
-    CHECK(same_bits(read_weights(path, *model.model, model.options).parameters, adapted.parameters()));
+    CHECK(same_bytes(read_weights(path, *model.model, model.options).parameters, adapted.parameters()));
   }
   const std::string bytes = bytes_of(path);
   put_bytes(path, bytes.substr(0, bytes.size() - 1) + static_cast<char>(bytes.back() ^ 1));

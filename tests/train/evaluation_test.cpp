@@ -7,6 +7,7 @@
 #include "maml/io/atomic_file.h"
 #include "maml/train/bench.h"
 #include "maml/train/evaluation.h"
+#include "maml/train/flops.h"
 #include "maml/train/inner_loop.h"
 #include "tests/io/scratch_folder.h"
 #include "tests/train/small_run.h"

@@ -9,7 +9,7 @@
 #include "maml/io/safetensors.h"
 #include "maml/train/adapt.h"
 #include "maml/train/adapted_file.h"
-#include "maml/train/bench.h"
+#include "maml/train/flops.h"
 #include "maml/train/inner_loop.h"
 #include "maml/train/meta_batch.h"
 #include "maml/train/trainer.h"
@@ -224,8 +224,9 @@ TEST_CASE("image run: the tasks' own memory counts in the budget") {
   CHECK(shape.query_rows == 6);
   CHECK(shape.bytes >= 9 * 36 * sizeof(float));
   CHECK(meta_iteration_flops(experiment) > 0);
-  CHECK_THROWS_AS(MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment, 1, 4096)),
-                  BudgetError);
+  CHECK_THROWS_AS(
+      MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment.options, 1, 4096)),
+      BudgetError);
 }
 
 TEST_CASE("image run: the same bytes whether tapes are kept or recomputed, on one thread and on two") {
@@ -249,7 +250,7 @@ TEST_CASE("image run: the same bytes whether tapes are kept or recomputed, on on
         CHECK(few.stride > 1);
         const Experiment experiment(options);
         const MetaBatch<float> batch(*experiment.model, *experiment.domain,
-                                     meta_batch_options(experiment, 2, lean_for_two << 20));
+                                     meta_batch_options(experiment.options, 2, lean_for_two << 20));
         CHECK(batch.workers() == 2);
         CHECK(batch.bytes() > lean << 20);
       }

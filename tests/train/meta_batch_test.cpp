@@ -1,7 +1,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstring>
 
 #include "maml/base/error.h"
 #include "maml/tasks/sinusoid.h"
@@ -10,10 +9,12 @@
 #include "maml/train/meta_batch.h"
 #include "maml/train/outer.h"
 #include "maml/train/tree_sum.h"
+#include "tests/support/same_bytes.h"
 #include "tests/train/small_run.h"
 
 using namespace maml;
 using test::error_of;
+using test::same_bytes;
 using test::small_run;
 
 namespace {
@@ -21,7 +22,7 @@ namespace {
 /// Gradient, rates' gradient and losses of one iteration, as bytes to compare.
 template <class T>
 std::vector<T> results(const Experiment& experiment, int threads, std::size_t group, std::size_t budget) {
-  auto options = meta_batch_options(experiment, threads, budget);
+  auto options = meta_batch_options(experiment.options, threads, budget);
   options.group = group;
   MetaBatch<T> batch(*experiment.model, *experiment.domain, options);
   const auto theta = experiment.model->template initial<T>(1);
@@ -34,10 +35,6 @@ std::vector<T> results(const Experiment& experiment, int threads, std::size_t gr
     for (const double value : {result.loss, result.before, result.after}) all.push_back(static_cast<T>(value));
   }
   return all;
-}
-
-template <class T> bool same_bytes(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
 }
 
 constexpr std::size_t plenty = std::size_t{64} << 20;
@@ -67,17 +64,17 @@ TEST_CASE("meta-batch: a budget that does for one worker only leaves one, with t
   const Experiment experiment(small_run());
   const auto fits = [&](std::size_t budget) {
     return error_of([&] {
-             MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment, 1, budget));
+             MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment.options, 1, budget));
            })
         .empty();
   };
   std::size_t least = 1 << 10;
   while (!fits(least)) least += 256;
-  const MetaBatch<float> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment, 2, least));
+  const MetaBatch<float> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment.options, 2, least));
   CHECK(batch.workers() == 1);
   CHECK(batch.bytes() <= least);
-  CHECK(MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment, 2, plenty)).workers() ==
-        2);
+  CHECK(MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment.options, 2, plenty))
+            .workers() == 2);
   CHECK(same_bytes(results<float>(experiment, 2, 1, least), results<float>(experiment, 1, 1, plenty)));
 }
 
@@ -86,7 +83,7 @@ TEST_CASE("meta-batch: the mean over tasks of each task's own gradient") {
   options.outer.accumulate = 2;
   options.inner.learned = "layer";
   const Experiment experiment(options);
-  auto batch_options = meta_batch_options(experiment, 1, plenty);
+  auto batch_options = meta_batch_options(experiment.options, 1, plenty);
   CHECK(batch_options.tasks == 10);
   MetaBatch<double> batch(*experiment.model, *experiment.domain, batch_options);
   const auto theta = experiment.model->initial<double>(0);
@@ -148,7 +145,7 @@ TEST_CASE("meta-batch: first order at first, and step weights that go over to th
   options.inner.learned = "layer-step";
   const auto gradient = [&](const Options& of, std::uint32_t iteration) {
     const Experiment experiment(of);
-    MetaBatch<double> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment, 1, plenty));
+    MetaBatch<double> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment.options, 1, plenty));
     const auto& result = batch.gradient(experiment.model->initial<double>(1).data(), iteration);
     auto all = result.gradient;
     all.insert(all.end(), result.d_rates.begin(), result.d_rates.end());
@@ -203,14 +200,14 @@ TEST_CASE("meta-batch: rates by name, masks and per step") {
 
 TEST_CASE("meta-batch: names the task whose loss is not finite, and refuses a budget that is too small") {
   const Experiment experiment(small_run());
-  MetaBatch<float> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment, 2, plenty));
+  MetaBatch<float> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment.options, 2, plenty));
   auto theta = experiment.model->initial<float>(0);
   CHECK_FALSE(batch.non_finite_task(theta.data(), nullptr, nullptr, 0).has_value());
   theta.back() = std::nanf("");
   CHECK(batch.non_finite_task(theta.data(), nullptr, nullptr, 0) == std::size_t{0});
   CHECK(std::isnan(batch.gradient(theta.data(), 0).loss));
   CHECK(error_of([&] {
-          MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment, 1, 1000));
+          MetaBatch<float>(*experiment.model, *experiment.domain, meta_batch_options(experiment.options, 1, 1000));
         }).find("train.memory_mib") != std::string::npos);
 }
 
@@ -218,7 +215,7 @@ TEST_CASE("meta-batch: running statistics move by the mean of the support passes
   Options options = small_run();
   options.model.layers = {"linear 4", "batch_norm mode=running", "relu", "linear 1"};
   const Experiment experiment(options);
-  MetaBatch<float> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment, 1, plenty));
+  MetaBatch<float> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment.options, 1, plenty));
   const auto weights = experiment.initial();
   const auto first = batch.gradient(weights.parameters.data(), nullptr, weights.state.data(), 0).state_delta;
   CHECK(first.size() == 8);
@@ -243,7 +240,7 @@ std::vector<float> state_delta(int steps, int sets) {
   options.inner.adapt = {"linear*"};
   options.model.layers = {"linear 4", "batch_norm mode=running per_step=" + std::to_string(sets), "tanh", "linear 1"};
   const Experiment experiment(options);
-  MetaBatch<float> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment, 1, plenty));
+  MetaBatch<float> batch(*experiment.model, *experiment.domain, meta_batch_options(experiment.options, 1, plenty));
   const auto weights = experiment.initial();
   return batch.gradient(weights.parameters.data(), nullptr, weights.state.data(), 0).state_delta;
 }

@@ -31,7 +31,7 @@ TEST_CASE("steady state: after the first, a meta-iteration allocates nothing") {
       const Experiment experiment(options);
       auto weights = experiment.initial();
       MetaBatch<float> batch(*experiment.model, *experiment.domain,
-                             meta_batch_options(experiment, threads, std::size_t{8} << 20));
+                             meta_batch_options(experiment.options, threads, std::size_t{8} << 20));
       OuterOptimiser<float> outer(experiment.options.outer, weights.parameters.size());
       OuterOptimiser<float> rates(experiment.options.outer, batch.learns_rates() ? weights.rates.size() : 0);
       std::size_t start = 0;
