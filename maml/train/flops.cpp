@@ -11,22 +11,27 @@ double meta_iteration_flops(const Experiment& experiment) {
 }
 
 double meta_iteration_flops(const Options& options, const Model& model, const Domain& domain) {
-  const AlgorithmTraits traits = algorithm(options.outer.algorithm).traits;
-  const EpisodeShape shape =
-      episode_shape(model, domain, episode_options(model, {}, options.inner, training_size(options.data)));
-  const InnerLoop<float> loop(model, options.inner);
+  return task_flops(model, domain, options.outer.algorithm, options.inner, training_size(options.data)) *
+         static_cast<double>(options.data.tasks * options.outer.accumulate);
+}
+
+double task_flops(const Model& model, const Domain& domain, const std::string& name, const InnerOptions& inner,
+                  const TaskSize& size) {
+  const AlgorithmTraits traits = algorithm(name).traits;
+  const EpisodeShape shape = episode_shape(model, domain, episode_options(model, {}, inner, size));
+  const InnerLoop<float> loop(model, inner);
 
   WorkOptions work;
-  work.inner_steps = traits.adapts ? options.inner.steps : 0;
+  work.inner_steps = traits.adapts ? inner.steps : 0;
   work.support_rows = shape.support_rows;
   work.query_rows = shape.query_rows;
   work.second_order = traits.second_order;
   work.mask = loop.layout().mask();
   work.front_layers = shape.fixed_support && work.inner_steps > 0 ? loop.front_layers() : 0;
   work.query_gradients = traits.differentiates ? 1 : 0;
-  for (int k = 0; k < work.inner_steps && !options.inner.step_weights.empty(); ++k)
-    work.query_gradients += options.inner.step_weights[static_cast<std::size_t>(k)] != 0;
-  return meta_gradient_flops(model, work) * static_cast<double>(options.data.tasks * options.outer.accumulate);
+  for (int k = 0; k < work.inner_steps && !inner.step_weights.empty(); ++k)
+    work.query_gradients += inner.step_weights[static_cast<std::size_t>(k)] != 0;
+  return meta_gradient_flops(model, work);
 }
 
 }  // namespace maml

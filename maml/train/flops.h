@@ -8,5 +8,7 @@ namespace maml {
 /// is not counted.
 double meta_iteration_flops(const Experiment&);
 double meta_iteration_flops(const Options&, const Model&, const Domain&);
+/// Those of one task of it.
+double task_flops(const Model&, const Domain&, const std::string& algorithm, const InnerOptions&, const TaskSize&);
 
 }  // namespace maml

@@ -9,6 +9,7 @@
 #include "maml/base/finite.h"
 #include "maml/base/workers.h"
 #include "maml/train/experiment.h"
+#include "maml/train/flops.h"
 #include "maml/train/inner_loop.h"
 #include "maml/train/tree_sum.h"
 
@@ -182,18 +183,29 @@ private:
 };
 
 template <class T> MetaBatch<T>::MetaBatch(const Model& model, const Domain& domain, const MetaBatchOptions& options) {
-  require(options.tasks >= 1 && options.group >= 1 && options.threads >= 0, "MetaBatch",
-          "tasks and group must be at least 1, threads at least 0");
-  const std::size_t groups = (options.tasks + options.group - 1) / options.group;
-  const int threads = options.threads > 0 ? options.threads : available_threads();
+  require(options.tasks >= 1 && options.threads >= 0, "MetaBatch",
+          "tasks must be at least 1, threads at least 0");
   require_fit(model, domain);
   MetaBatchOptions fitting = options;
   fitting.inner = resolved_inner(options.inner, options.algorithm, model);
-  for (fitting.threads = static_cast<int>(std::min<std::size_t>(threads, groups)); !impl_; --fitting.threads) {
+  const int threads = options.threads > 0 ? options.threads : available_threads();
+  if (options.group == 0)
+    fitting.group = suitable_group(options.tasks, threads,
+                                   task_flops(model, domain, fitting.algorithm, fitting.inner,
+                                              {options.ways, options.shots, options.query_shots}));
+  const std::size_t groups = (options.tasks + fitting.group - 1) / fitting.group;
+  fitting.threads = static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(threads), groups));
+  while (!impl_) {
     try {
       impl_ = std::make_unique<Impl>(model, domain, fitting);
     } catch (const BudgetError&) {
+      if (options.group == 0 && fitting.group > 1) {
+        fitting.group = 1;
+        continue;
+      }
       if (fitting.threads == 1) throw;
+      --fitting.threads;
+      is_short_of_memory_ = true;
     }
   }
 }
@@ -222,6 +234,9 @@ template <class T> bool MetaBatch<T>::learns_rates() const {
 template <class T> int MetaBatch<T>::workers() const {
   return impl_->workers();
 }
+template <class T> bool MetaBatch<T>::is_short_of_memory() const {
+  return is_short_of_memory_;
+}
 template <class T> std::size_t MetaBatch<T>::bytes() const {
   return impl_->bytes();
 }
@@ -231,6 +246,20 @@ template <class T> void MetaBatch<T>::release() {
 
 template class MetaBatch<float>;
 template class MetaBatch<double>;
+
+std::size_t suitable_group(std::size_t tasks, int workers, double task_flops) {
+  // Calls cost about as much as that much arithmetic, once a group.
+  constexpr double calls_flops = 8e4, good_enough = 1.05;
+  const auto cost = [&](std::size_t group) {
+    const std::size_t groups = (tasks + group - 1) / group, count = static_cast<std::size_t>(workers);
+    return static_cast<double>((groups + count - 1) / count) * (static_cast<double>(group) * task_flops + calls_flops);
+  };
+  double least = cost(1);
+  for (std::size_t group = 2; group <= tasks; ++group) least = std::min(least, cost(group));
+  std::size_t group = 1;
+  while (cost(group) > good_enough * least) ++group;
+  return group;
+}
 
 MetaBatchOptions meta_batch_options(const Options& options, int threads, std::size_t budget) {
   MetaBatchOptions result;

@@ -18,12 +18,16 @@ struct MetaBatchOptions {
   InnerOptions inner = {};
   std::size_t ways = 1, shots = 10, query_shots = 10;
   std::size_t tasks = 25;  ///< tasks a gradient is the mean of
-  std::size_t group = 1;   ///< tasks one worker adapts at once
+  std::size_t group = 0;   ///< tasks one worker adapts at once; 0: suitable_group
   int threads = 0;         ///< 0: all processors
   std::uint64_t seed = 0;
   std::int64_t second_order_from = 0;           ///< iterations before it are first order
   std::size_t budget = std::size_t{384} << 20;  ///< bytes that all workers may hold together
 };
+
+/// Tasks that each of so many workers had best adapt at once: few where tasks are large, as many as spread the cost of
+/// calls over them where they are small, and so that all workers have the same share.
+std::size_t suitable_group(std::size_t tasks, int workers, double task_flops);
 
 /// One outer gradient; means over the tasks unless said otherwise.
 template <class T> struct MetaBatchResult {
@@ -66,6 +70,8 @@ public:
   const std::vector<T>& initial_rates() const;
   bool learns_rates() const;
   int workers() const;
+  /// Whether fewer work than threads and tasks were given, for lack of memory.
+  bool is_short_of_memory() const;
   /// Bytes held by all workers together.
   std::size_t bytes() const;
   /// Gives back what the workers hold, until the next gradient.
@@ -74,6 +80,7 @@ public:
 private:
   class Impl;
   std::unique_ptr<Impl> impl_;
+  bool is_short_of_memory_ = false;
 };
 
 /// The meta-batch that a run's options describe.

@@ -102,7 +102,6 @@ void check_train(const Options& options) {
   at_least("train.log_every", train.log_every, std::int64_t{1});
   at_least("train.memory_mib", train.memory_mib, std::size_t{1});
   require(train.memory_mib <= std::size_t{1} << 40, "train.memory_mib", "is too large");
-  at_least("train.group", train.group, std::size_t{1});
   at_least("eval.tasks", options.eval.tasks, std::size_t{1});
   at_least("eval.steps", options.eval.steps, 0);
 }

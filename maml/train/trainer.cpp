@@ -80,8 +80,7 @@ public:
     if (now_.rates_state) rates_outer_.restore(now_.rates_state->steps, now_.rates_state->moments);
     forget_optimisers();
     resumed_at_ = now_.iteration;
-    const std::size_t groups = (options_.data.tasks * options_.outer.accumulate - 1) / options_.train.group + 1;
-    if (static_cast<std::size_t>(batch_.workers()) < std::min<std::size_t>(experiment_.threads(), groups))
+    if (batch_.is_short_of_memory())
       notice("the memory budget lets only " + std::to_string(batch_.workers()) + " of " +
              std::to_string(experiment_.threads()) + " threads work (raise train.memory_mib)");
     record();

@@ -41,6 +41,20 @@ constexpr std::size_t plenty = std::size_t{64} << 20;
 
 }  // namespace
 
+TEST_CASE("meta-batch: small tasks share calls, large ones do not, and workers have even shares") {
+  CHECK(suitable_group(25, 1, 4e5) == 5);
+  CHECK(suitable_group(25, 2, 4e5) == 13);
+  CHECK(suitable_group(32, 2, 2e8) == 1);
+  CHECK(suitable_group(1, 2, 4e5) == 1);
+  CHECK(suitable_group(3, 8, 1) == 1);
+  for (std::size_t tasks = 1; tasks < 40; ++tasks)
+    for (const int workers : {1, 2, 3, 8}) {
+      const std::size_t group = suitable_group(tasks, workers, 4e5);
+      CHECK(group >= 1);
+      CHECK(group <= tasks);
+    }
+}
+
 TEST_CASE("meta-batch: the same bytes for all threads, groups and budgets, whatever the algorithm") {
   for (const char* algorithm : {"maml", "fomaml", "anil", "boil", "reptile", "meta_sgd", "pretrained", "oracle"}) {
     INFO(algorithm);
@@ -57,6 +71,8 @@ TEST_CASE("meta-batch: the same bytes for all threads, groups and budgets, whate
     CHECK(same_bytes(one, results<float>(experiment, 1, 5, plenty)));
     CHECK(same_bytes(one, results<float>(experiment, 2, 100, plenty)));
     CHECK(same_bytes(one, results<float>(experiment, 1, 1, 24 << 10)));
+    for (const int threads : {1, 2, 4}) CHECK(same_bytes(one, results<float>(experiment, threads, 0, plenty)));
+    CHECK(same_bytes(one, results<float>(experiment, 2, 0, 24 << 10)));  // no room for a group
   }
 }
 
