@@ -26,7 +26,7 @@ SCALING = {
     "steps": tuple(f"omniglot-5way,steps={n}" for n in (1, 2, 4, 8)),
 }
 
-# Forms, the usual ones and the fastest found of each system; what else jax_peer.py offers was slower everywhere.
+# Forms, the usual ones and the fastest found of each system; what else the peers offer was slower everywhere.
 SMALL_FORMS = (
     ("jax", "vmap"),
     ("jax", "vmap+scan"),
@@ -38,13 +38,11 @@ SMALL_FORMS = (
     ("learn2learn", "loop"),
     ("higher", "loop"),
 )
+FEW_SMALL_FORMS = (("jax", "vmap"), ("jax", "vmap+scan"), ("torch", "loop"), ("torch", "vmap"), ("learn2learn", "loop"))
 IMAGE_FORMS = (
     ("jax", "vmap"),
     ("jax", "map"),
-    ("jax", "loop"),
-    ("jax", "loop+patches"),
     ("jax", "map+patches"),
-    ("jax", "map+patches+scan"),
     ("jax", "map+patches+mixflow"),
     ("jax", "shard+patches"),
     ("jax", "shard+patches+mixflow"),
@@ -54,9 +52,17 @@ IMAGE_FORMS = (
     ("learn2learn", "loop"),
     ("higher", "loop"),
 )
-TWIN_FORMS = tuple(
-    (system, form) for system, form in IMAGE_FORMS if "mixflow" not in form and (system, form) != ("jax", "vmap")
+# Of workloads that take seconds an iteration.
+LARGE_IMAGE_FORMS = (
+    ("jax", "map"),
+    ("jax", "map+patches"),
+    ("jax", "shard+patches"),
+    ("jax", "shard+patches+mixflow"),
+    ("torch", "loop"),
+    ("torch", "vmap"),
+    ("learn2learn", "loop"),
 )
+TWIN_FORMS = (("jax", "map+patches"), ("jax", "shard+patches"), ("torch", "loop"), ("torch", "vmap"), ("learn2learn", "loop"))
 MEMORY_FORMS = (
     ("jax", "map+patches"),
     ("jax", "map+patches+mixflow"),
@@ -65,7 +71,7 @@ MEMORY_FORMS = (
     ("torch", "vmap"),
     ("learn2learn", "loop"),
 )
-CURVE_FORMS = (("jax", "map"), ("jax", "shard+patches"), ("torch", "loop"), ("torch", "vmap"))
+CURVE_FORMS = (("jax", "shard+patches"), ("torch", "loop"), ("torch", "vmap"))
 ADAPT_FORMS = (("maml", "kept"), ("jax", "map"), ("jax", "map+patches"), ("torch", "loop"), ("learn2learn", "loop"))
 START_FORMS = (
     ("jax", "map+patches"),
@@ -134,14 +140,15 @@ def absent_systems(present, wanted):
 def forms_of(workload):
     """Forms of a workload of the main tables."""
     if workload.startswith("sinusoid"):
-        if workload.endswith("fomaml"):
-            return tuple(pair for pair in SMALL_FORMS if "mixflow" not in pair[1])
-        return SMALL_FORMS
-    return TWIN_FORMS if workload in TWINS else IMAGE_FORMS
+        return SMALL_FORMS if workload == "sinusoid" else FEW_SMALL_FORMS
+    if workload in TWINS:
+        return TWIN_FORMS
+    return IMAGE_FORMS if workload == "omniglot-5way" else LARGE_IMAGE_FORMS
 
 
 def measurements(present, a):
-    """In the order in which they are made: of a workload, each round goes through all systems."""
+    """In the order in which they are made: of a workload, each round goes through all systems. What matters most comes
+    first, for runs that are broken off."""
     threads = a.threads or [1, 2]
     sections = a.sections or (("second-order",) if a.quick else SECTIONS)
     main_rounds = a.repeats or (3 if a.quick else 5)
@@ -151,8 +158,8 @@ def measurements(present, a):
     def add(section, kind, workload, forms, rounds, threads, seconds=a.seconds, steps=0, ours=("maml", "maml")):
         if section not in sections or (a.only and not any(workload.startswith(start) for start in a.only)):
             return
-        for number in range(rounds):
-            for count in threads:
+        for count in threads:
+            for number in range(rounds):
                 for system, form in (ours, *forms):
                     if system in present:
                         made.append(
@@ -160,20 +167,22 @@ def measurements(present, a):
                         )
 
     for workload in MAIN:
-        add("second-order", "time", workload, forms_of(workload), main_rounds, threads)
-    for workload in TWINS:
-        add("twins", "time", workload, forms_of(workload), main_rounds, threads)
+        add("second-order", "time", workload, forms_of(workload), main_rounds, threads[-1:])
     for workload, steps in (("sinusoid", 1), ("omniglot-5way", 3)):
         forms = ADAPT_FORMS if workload != "sinusoid" else [pair for pair in ADAPT_FORMS if "patches" not in pair[1]]
         add("adapt", "adapt", workload, forms, main_rounds, threads, steps=steps, ours=("maml", "adapt"))
+    for workload in MEMORY:
+        add("memory", "time", workload, MEMORY_FORMS, 1, threads[-1:], seconds=0)
     for workload in ("sinusoid", "omniglot-5way"):
         forms = [pair for pair in START_FORMS if pair in forms_of(workload) or pair == ("torch", "vmap+compile")]
         if workload == "sinusoid":
             forms.insert(0, ("jax", "vmap"))
         forms = list(dict.fromkeys(pair for pair in forms if workload == "sinusoid" or "compile" not in pair[1]))
         add("start", "start", workload, forms, curve_rounds, threads[-1:], seconds=0)
-    for workload in MEMORY:
-        add("memory", "time", workload, MEMORY_FORMS, 1, threads[-1:], seconds=0)
+    for workload in TWINS:
+        add("twins", "time", workload, forms_of(workload), main_rounds, threads[-1:])
+    for workload in MAIN:
+        add("second-order", "time", workload, forms_of(workload), main_rounds, threads[:-1])
     for names in SCALING.values():
         for workload in names:
             add("scaling", "time", workload, CURVE_FORMS, curve_rounds, threads[-1:])
