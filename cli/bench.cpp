@@ -1,5 +1,6 @@
 #include "maml/train/bench.h"
 
+#include <cstdint>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@ struct Arguments {
   std::vector<std::string> set;
   std::optional<int> threads;
   double seconds = 2;
+  std::optional<std::int64_t> iterations;
   bool json = false;
 };
 
@@ -28,6 +30,10 @@ int run(const Arguments& a) {
   require(a.seconds > 0 && a.seconds <= 3600, "--seconds", "must be above 0 and at most 3600");
   Options options = named_options(a.what);
   for (const auto& assignment : a.set) set_option(options, assignment);
+  if (a.iterations) {
+    make_iterations(options, a.threads.value_or(0), *a.iterations);
+    return 0;
+  }
   const std::string name = short_name(a.what);
   if (a.json) {
     std::cout << to_json(bench(options, name, a.threads.value_or(0), a.seconds));
@@ -59,8 +65,13 @@ void add_bench(CLI::App& program, Chosen& chosen) {
   verb->add_option("--set", a->set, "Sets a key, as often as you like")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  verb->add_option("--seconds", a->seconds, "How long, about, for each row")->type_name("S")->capture_default_str();
-  verb->add_flag("--json", a->json, "Prints one JSON object, for --threads or else all processors");
+  auto* seconds =
+      verb->add_option("--seconds", a->seconds, "How long, about, for each row")->type_name("S")->capture_default_str();
+  auto* json = verb->add_flag("--json", a->json, "Prints one JSON object, for --threads or else all processors");
+  verb->add_option("--iterations", a->iterations, "Only makes so many, untimed: for perf or valgrind to look at")
+      ->type_name("N")
+      ->excludes(seconds)
+      ->excludes(json);
   verb->footer("Examples:\n  maml bench sinusoid-10shot\n  maml bench sinusoid-10shot --threads 2 --json\n"
                "  MAML_ISA=avx2 maml bench sinusoid-10shot --set inner.steps=5");
   verb->callback([a, &chosen] { chosen = [a] { return run(*a); }; });

@@ -52,18 +52,26 @@ private:
   std::uint32_t next_ = 0;
 };
 
+/// The options as most iterations have them: the first ones may be cheaper.
+Options settled(Options options) {
+  options.outer.second_order_from = 0;
+  if (options.inner.step_weights_until > 0) options.inner.step_weights.clear();
+  options.inner.step_weights_until = 0;
+  return options;
+}
+
+int threads_meant(int threads) {
+  require(threads >= 0, "threads", "is ", threads, ", but must be 0 (all) or above");
+  return threads > 0 ? threads : available_threads();
+}
+
 }  // namespace
 
 BenchSummary bench(const Options& options, const std::string& workload, int threads, double seconds) {
-  require(threads >= 0, "threads", "is ", threads, ", but must be 0 (all) or above");
-  Options settled = options;  // as most iterations are: the first ones may be cheaper
-  settled.outer.second_order_from = 0;
-  if (settled.inner.step_weights_until > 0) settled.inner.step_weights.clear();
-  settled.inner.step_weights_until = 0;
-  const Experiment experiment(settled);
   BenchSummary summary;
   summary.workload = workload;
-  summary.threads = threads > 0 ? threads : available_threads();
+  summary.threads = threads_meant(threads);
+  const Experiment experiment(settled(options));
   summary.isa = isa_name(active_isa());
 
   Iterations iterations(experiment, summary.threads);
@@ -84,6 +92,13 @@ BenchSummary bench(const Options& options, const std::string& workload, int thre
   summary.peak_fraction = summary.gflops / summary.peak_gflops;
   summary.peak_rss_mb = peak_rss_mb();
   return summary;
+}
+
+void make_iterations(const Options& options, int threads, std::int64_t count) {
+  require(count >= 1, "iterations", "is ", count, ", but must be at least 1");
+  const int meant = threads_meant(threads);
+  const Experiment experiment(settled(options));
+  Iterations(experiment, meant).run(count);
 }
 
 std::string to_json(const BenchSummary& summary) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "maml/train/experiment.h"
@@ -19,6 +20,9 @@ struct BenchSummary {
 
 /// Times meta-iterations of a config for about `seconds`, after a warm-up, on so many threads (0: all).
 BenchSummary bench(const Options&, const std::string& workload, int threads, double seconds = 2);
+
+/// Makes `count` of the meta-iterations that `bench` times, and nothing else: for a program that counts what they do.
+void make_iterations(const Options&, int threads, std::int64_t count);
 
 /// One object with the members' names as keys, with a final line break.
 std::string to_json(const BenchSummary&);
