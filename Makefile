@@ -1,6 +1,6 @@
 # The commands of this repository; `make` lists them. The build itself is CMake's (CMakePresets.json).
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-slow bench bench-peers zoo zoo-stop format lint clean
+.PHONY: help demo build test test-slow bench bench-guard bench-peers zoo zoo-stop format lint clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -19,6 +19,9 @@ test-slow:  ## the rest: thread sanitizer, clang, consumers, long runs, fuzzing
 
 bench:  ## timings on this machine
 	@scripts/bench
+
+bench-guard:  ## is it slower than bench/baseline.json says? (a minute or two, on a quiet machine)
+	@scripts/bench-guard
 
 bench-peers:  ## timings beside JAX, PyTorch, learn2learn and higher; writes docs/benchmarks.md (hours)
 	@scripts/bench-peers
