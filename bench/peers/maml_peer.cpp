@@ -124,13 +124,14 @@ struct Setting {
     }
     return model.from_border<T>(border);
   }
-  MetaBatchOptions batch_options(int threads) const {
-    return meta_batch_options(options, threads, options.train.memory_mib << 20);
+  /// The preset's budget is for float.
+  template <class T> MetaBatchOptions batch_options(int threads) const {
+    return meta_batch_options(options, threads, (options.train.memory_mib << 20) * sizeof(T) / sizeof(float));
   }
 };
 
 template <class T> void check(const Setting& setting, int threads, const std::string& out) {
-  MetaBatch<T> batch(setting.model, setting.domain, setting.batch_options(threads));
+  MetaBatch<T> batch(setting.model, setting.domain, setting.batch_options<T>(threads));
   const auto theta = setting.parameters<T>();
   const auto& result = batch.gradient(theta.data(), 0);
   TensorFile file;
@@ -160,7 +161,7 @@ template <class Call> Json timed(double seconds, Call&& call) {
 Json time_iterations(const Setting& setting, int threads, double seconds, double started) {
   const double base = peak_rss_mb();
   auto theta = setting.parameters<float>();
-  MetaBatch<float> batch(setting.model, setting.domain, setting.batch_options(threads));
+  MetaBatch<float> batch(setting.model, setting.domain, setting.batch_options<float>(threads));
   OuterOptimiser<float> outer(setting.options.outer, theta.size());
   std::uint32_t next = 0;
   const auto iterate = [&] { outer.step(theta.data(), batch.gradient(theta.data(), next++).gradient.data()); };
