@@ -1,8 +1,8 @@
 """Has maml.cpp become slower? Compares with bench/baseline.json; `scripts/bench-guard` builds the program and calls it.
 
 Times: `maml bench` on each instruction set that vectors have here, with one thread and two. Its share of the peak
-measured in the same run may be at most 10 % below the baseline's of the same kind of processor; the best of three tries
-counts. On a quiet machine only.
+measured in the same runs may be at most 10 % below the baseline's of the same kind of processor. Up to three tries are
+made, and their best speed stands against their best peak. On a quiet machine only.
 
 Counts: instructions of a meta-iteration on one thread, by valgrind, which has no AVX-512. They may be at most 1 % above
 the baseline's of the same compiler. On any machine, busy or not.
@@ -22,6 +22,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+BASELINE = ROOT / "bench/baseline.json"
 PRESETS = ("sinusoid-10shot", "omniglot-5way-1shot", "omniglot-20way-1shot", "mini-imagenet-5way-1shot")
 COUNTED = "sinusoid-10shot"
 COUNTED_ITERATIONS = 20
@@ -39,8 +40,8 @@ class Failed(Exception):
     pass
 
 
-class NoData(Failed):
-    """The preset's packed pictures are not here."""
+class NotMeasured(Failed):
+    """This row cannot be measured here and now: no data, or other programs take the processors."""
 
 
 def processor():
@@ -75,7 +76,7 @@ class Program:
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines() or ["exit status %d" % done.returncode]
             said = next((line for line in lines if line.startswith("maml: ")), lines[-1])
-            raise (NoData if said.startswith("maml: [data.file] there is no") else Failed)(said)
+            raise (NotMeasured if said.startswith("maml: [data.file] there is no") else Failed)(said)
         return done
 
     def timed_isas(self):
@@ -84,9 +85,9 @@ class Program:
     def counted_isas(self):
         return [isa for isa in self.isas if isa != "avx512"]
 
-    def peak_fraction(self, row):
+    def bench(self, row):
         command = [self.path, "bench", row["preset"], "--threads", str(row["threads"]), "--json"]
-        return json.loads(self.call(command, row["isa"]).stdout)["peak_fraction"]
+        return json.loads(self.call(command, row["isa"]).stdout)
 
     def instructions(self, row):
         """Of one meta-iteration: what so many more take, since making the experiment is in both counts."""
@@ -104,11 +105,10 @@ class Program:
 
 
 class Times:
-    name, value = "times", "peak_fraction"
-    kind = "processor"
+    name, value, kind = "times", "peak_fraction", "processor"
 
     def __init__(self, program, presets):
-        self.measure = program.peak_fraction
+        self.bench = program.bench
         threads = [count for count in THREADS if count <= len(os.sched_getaffinity(0))]
         self.rows = [
             {"processor": processor(), "preset": preset, "isa": isa, "threads": count}
@@ -130,22 +130,24 @@ class Times:
         """(How far beyond the baseline on the bad side, how far is allowed)."""
         return 1 - value / known, LARGEST_LOSS
 
-    def best(self, row, good_enough):
-        """The largest of up to three tries, no further than the first that will do."""
-        best = 0
+    def measure(self, row, settled):
+        """Of up to three tries, no further than `settled` says: a disturbed speed and a disturbed peak both mend."""
+        speed = peak = 0
         for _ in range(TRIES):
-            best = max(best, self.measure(row))
-            if good_enough(best):
+            found = self.bench(row)
+            speed, peak = max(speed, found["gflops"]), max(peak, found["peak_gflops"])
+            if settled(speed / peak):
                 break
-        return best
+        if speed > peak:
+            raise NotMeasured(f"{self.text(speed / peak)}, so other programs disturbed it")
+        return round(speed / peak, 4)
 
 
 class Counts:
-    name, value = "counts", "instructions"
-    kind = "compiler"
+    name, value, kind = "counts", "instructions", "compiler"
 
     def __init__(self, program, presets):
-        self.measure = program.instructions
+        self.instructions = program.instructions
         self.rows = [
             {"compiler": program.compiler, "preset": COUNTED, "isa": isa}
             for isa in program.counted_isas()
@@ -164,8 +166,10 @@ class Counts:
     def loss(value, known):
         return value / known - 1, LARGEST_GROWTH
 
-    def best(self, row, good_enough):
-        return self.measure(row)
+    def measure(self, row, settled):
+        if not shutil.which("valgrind"):
+            raise NotMeasured("valgrind is not installed (scripts/setup guard)")
+        return self.instructions(row)
 
 
 class Baseline:
@@ -183,14 +187,16 @@ class Baseline:
         return found[0][figure.value] if found else None
 
     def set(self, figure, row, value):
-        others = [known for known in self.rows.get(figure.name, []) if self.key(known, figure) != row]
-        self.rows[figure.name] = sorted([*others, {**row, figure.value: value}], key=lambda each: list(map(str, each.values())))
+        rows = [known for known in self.rows.get(figure.name, []) if self.key(known, figure) != row]
+        rows.append({**row, figure.value: value})
+        self.rows[figure.name] = sorted(rows, key=lambda known: list(map(str, known.values())))
 
     def write(self):
         """One row a line, so that a diff shows what changed."""
-        parts = [
-            json.dumps(name) + ": [\n  " + ",\n  ".join(map(json.dumps, rows)) + "\n ]" for name, rows in self.rows.items()
-        ]
+        def listed(rows):
+            return "[\n  " + ",\n  ".join(map(json.dumps, rows)) + "\n ]"
+
+        parts = [json.dumps(name) + ": " + listed(rows) for name, rows in sorted(self.rows.items())]
         self.path.write_text("{\n " + ",\n ".join(parts) + "\n}\n")
 
 
@@ -206,23 +212,22 @@ def compare(figure, row, baseline):
         say(UNKNOWN, f"{label}: the baseline has no row of {figure.kind} {row[figure.kind]}")
         return UNKNOWN
 
-    def holds(value):
+    def near(value):
         loss, allowed = figure.loss(value, known)
-        return loss <= allowed
+        return abs(loss) <= allowed
 
-    value = figure.best(row, holds)
+    value = figure.measure(row, near)
     loss, allowed = figure.loss(value, known)
     text = f"{label}: {figure.text(value)}, baseline {figure.text(known)}"
-    if not holds(value):
+    if loss > allowed:
         say(SLOWER, f"{text}: {100 * loss:.1f} % worse, allowed are {100 * allowed:.0f} %")
         return SLOWER
-    say(HELD, text + (f": {-100 * loss:.1f} % better (--update keeps it)" if -loss > allowed else ""))
+    say(HELD, text + ("" if near(value) else f": {-100 * loss:.1f} % better (--update keeps that)"))
     return HELD
 
 
 def update(figure, row, baseline):
-    value = figure.best(row, lambda _: False)
-    value = round(value, 4) if isinstance(value, float) else value
+    value = figure.measure(row, lambda _: False)
     baseline.set(figure, row, value)
     baseline.write()
     say("written", f"{figure.label(row)}: {figure.text(value)}")
@@ -236,7 +241,7 @@ def parse_arguments():
     parser.add_argument("presets", nargs="*", metavar="PRESET", help=f"[{' '.join(PRESETS)}]")
     parser.add_argument("--only", choices=("times", "counts"), help="one of the two kinds of figures [both]")
     parser.add_argument("--update", action="store_true", help="writes what it measures here into the baseline")
-    parser.add_argument("--baseline", type=pathlib.Path, default=ROOT / "bench/baseline.json", help="[bench/baseline.json]")
+    parser.add_argument("--baseline", type=pathlib.Path, default=BASELINE, help="[bench/baseline.json]")
     parser.add_argument("--maml", default=ROOT / "build/release/maml", help="the program [build/release/maml]")
     return parser.parse_args()
 
@@ -249,13 +254,9 @@ def main():
         if a.only not in (None, figure.name):
             continue
         for row in figure.rows:
-            if figure.name == "counts" and not shutil.which("valgrind"):
-                say(UNKNOWN, f"{figure.label(row)}: valgrind is not installed (scripts/setup guard)")
-                verdicts.append(UNKNOWN)
-                continue
             try:
                 verdicts.append((update if a.update else compare)(figure, row, baseline))
-            except NoData as error:
+            except NotMeasured as error:
                 say(UNKNOWN, f"{figure.label(row)}: {error}")
                 verdicts.append(UNKNOWN)
     counts = {verdict: verdicts.count(verdict) for verdict in (HELD, SLOWER, UNKNOWN)}
@@ -263,8 +264,8 @@ def main():
         print(f"\n{counts[HELD]} rows written, {counts[UNKNOWN]} not measured")
         return NOT_COMPARED if counts[UNKNOWN] else 0
     if counts[UNKNOWN]:
-        print("\nRows not compared say nothing. `scripts/bench-guard --update` on a quiet machine, at a commit known to be")
-        print("fast, adds those of this processor and this compiler to the baseline; commit it.")
+        print("\nRows not compared say nothing. Those that the baseline lacks are added by `scripts/bench-guard --update`, on")
+        print("a quiet machine of that kind and at a commit known to be fast; then commit bench/baseline.json.")
     print(f"\n{counts[HELD]} held, {counts[SLOWER]} slower, {counts[UNKNOWN]} not compared")
     return 1 if counts[SLOWER] else NOT_COMPARED if counts[UNKNOWN] else 0
 
