@@ -43,8 +43,8 @@ public:
     const std::size_t all = file.at("support.x").shape.at(0);
     require(all >= tasks && all % tasks == 0, "support.x", "has ", all, " tasks, but a meta-batch has ", tasks);
     batches_ = all / tasks;
-    support_rows_ = support_x_.size() / all / input_.size();
-    query_rows_ = query_x_.size() / all / input_.size();
+    support_rows_ = rows("support", support_x_, support_y_, all);
+    query_rows_ = rows("query", query_x_, query_y_, all);
   }
 
   Shape input() const override { return input_; }
@@ -88,6 +88,16 @@ private:
     std::size_t first_ = 0;
     const std::vector<T> support_x_, support_y_, query_x_, query_y_;
   };
+
+  /// Of one task. Throws where inputs and targets are not of as many rows each.
+  std::size_t rows(const std::string& part, const std::vector<float>& x, const std::vector<float>& y,
+                   std::size_t all) const {
+    const std::size_t found = x.size() / all / input_.size();
+    require(x.size() == all * found * input_.size() && y.size() == all * found * targets_, part, "has ", x.size(),
+            " inputs and ", y.size(), " targets, which ", all, " tasks of rows of ", input_.size(), " and ", targets_,
+            " do not make");
+    return found;
+  }
 
   static std::vector<float> numbers(const Tensor& y) {
     if (y.dtype == DType::f32 || y.dtype == DType::f64) return y.as<float>();
@@ -242,8 +252,9 @@ void run(const Flags& flags) {
   const int threads = flags.number("threads", 1);
   const double seconds = std::atof(flags.text("seconds", "1").c_str());
   if (mode == "check") {
-    flags.text("dtype", "float32") == "float64" ? check<double>(setting, threads, out)
-                                                : check<float>(setting, threads, out);
+    const std::string dtype = flags.text("dtype", "float32");
+    require(dtype == "float32" || dtype == "float64", "--dtype", "is '", dtype, "', but must be float32 or float64");
+    dtype == "float64" ? check<double>(setting, threads, out) : check<float>(setting, threads, out);
     return;
   }
   require(mode == "time" || mode == "adapt", "--mode", "is '", mode, "', but must be check, time or adapt");

@@ -3,58 +3,15 @@
 set -euo pipefail
 : "${ROOT:=$(cd "$(dirname "$0")/../.." && pwd)}"
 cd "$TMP"
-cat >tensors.py <<'PY'
-import json, struct
-
-FORMATS = {"F32": "f", "F64": "d", "I64": "q", "I32": "i", "U8": "B"}
-
-def load(path):
-    """{name: (type, shape, values)}"""
-    data = open(path, "rb").read()
-    size = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + size])
-    header.pop("__metadata__", None)
-    out = {}
-    for name, entry in header.items():
-        begin, end = (8 + size + at for at in entry["data_offsets"])
-        letter = FORMATS[entry["dtype"]]
-        count = (end - begin) // struct.calcsize("<" + letter)
-        out[name] = (entry["dtype"], entry["shape"], struct.unpack(f"<{count}{letter}", data[begin:end]))
-    return out
-
-def save(path, tensors):
-    header, body = {}, b""
-    for name, (dtype, shape, values) in tensors.items():
-        raw = struct.pack(f"<{len(values)}{FORMATS[dtype]}", *values)
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(body), len(body) + len(raw)]}
-        body += raw
-    text = json.dumps(header).encode()
-    open(path, "wb").write(struct.pack("<Q", len(text)) + text + body)
-PY
-cat >compare.py <<'PY'
-import sys
-from tensors import load
-
-ours, theirs, bound = load(sys.argv[1]), load(sys.argv[2]), float(sys.argv[3])
-wanted = {name for name in theirs if name == "loss" or name.startswith("gradient.")}
-assert set(ours) == wanted, (set(ours) ^ wanted)
-for kind in ("loss", "gradient.alpha.", "gradient."):
-    difference = scale = 0.0
-    for name in wanted:
-        if not name.startswith(kind) or (kind == "gradient." and name.startswith("gradient.alpha.")):
-            continue
-        assert ours[name][1] == theirs[name][1], (name, ours[name][1], theirs[name][1])
-        difference += sum((a - b) ** 2 for a, b in zip(ours[name][2], theirs[name][2]))
-        scale += sum(b * b for b in theirs[name][2])
-    assert difference ** 0.5 <= bound * scale ** 0.5, (kind, difference, scale)
-PY
+export PYTHONPATH=$ROOT/tests/e2e PYTHONDONTWRITEBYTECODE=1
+compare() { python3 "$ROOT/tests/e2e/tensors.py" "$@"; }
 cases=0
 for config in "$ROOT"/tests/golden/*.toml; do
   golden=${config%.toml}.safetensors
   "$MAML" meta-gradient "$config" --params "$golden" --tasks "$golden" --double --out double.safetensors >/dev/null
-  python3 compare.py double.safetensors "$golden" 1e-9
+  compare double.safetensors "$golden" 1e-9
   "$MAML" meta-gradient "$config" --params "$golden" --tasks "$golden" --out single.safetensors >/dev/null
-  python3 compare.py single.safetensors "$golden" 1e-4
+  compare single.safetensors "$golden" 1e-4
   cases=$((cases + 1))
 done
 echo "$cases cases agree with the golden values"
