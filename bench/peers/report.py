@@ -113,7 +113,7 @@ def times_table(results, kind, workload, unit=1e3):
             if median is None:
                 row += ["-", "", ""]
                 if key in results.errors:
-                    notes.append(f"{label(*pair)}, {count} threads: {results.errors[key]}")
+                    notes.append(f"{label(*pair)}, {count} thread{'s' * (count > 1)}: {results.errors[key]}")
                 continue
             ratio = f"{number(median / ours[count])}" if ours[count] else ""
             row += [number(median * unit), f"{results.spread(key):.0f} %", ratio]

@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# `make bench-peers`: the list of what it measures, and the page it makes of results that we made up. Nothing is measured;
+# NumPy, matplotlib and the systems compared with are not needed.
+set -euo pipefail
+cd "$TMP"
+python3 -c 'import tomllib' 2>/dev/null || { echo "left out: python3 has no tomllib"; exit 77; }
+echo 'raise ImportError("not for this test")' | tee matplotlib.py >numpy.py
+export PYTHONPATH=$TMP:$ROOT/bench/peers PYTHONDONTWRITEBYTECODE=1
+
+cat >planned.py <<'PY'
+import sys
+import plan, run, workloads
+
+def planned(*flags, present=plan.SYSTEMS):
+    sys.argv = ["bench-peers", *flags]
+    return plan.measurements(present, run.parse_arguments())
+
+quick = planned("--quick")
+assert {m.section for m in quick} == {"second-order"} and {m.kind for m in quick} == {"time"}, quick
+assert {m.workload for m in quick} == {"sinusoid", "sinusoid,steps=5", "omniglot-5way", "omniglot-20way", "mini-imagenet"}
+for workload in plan.MAIN:
+    forms = {("maml", "maml"), *plan.forms_of(workload)}
+    assert {system for system, _ in forms} >= {"maml", "jax", "torch", "learn2learn"}, forms
+    wanted = {(*pair, threads, number) for pair in forms for threads in (1, 2) for number in (0, 1, 2)}
+    made = [(m.system, m.form, m.threads, m.round) for m in quick if m.workload == workload]
+    assert set(made) == wanted and len(made) == len(wanted), (workload, set(made) ^ wanted)
+assert plan.checks(quick) == {workload: list(plan.forms_of(workload)) for workload in plan.MAIN}
+
+everything = planned()
+assert {m.section for m in everything} == set(plan.SECTIONS)
+keys = [str(m.key()) for m in everything]
+assert len(keys) == len(set(keys)), "something is measured twice"
+for m in everything:
+    assert workloads.workload(m.workload).name == m.workload
+assert {str(m.key()) for m in quick} <= set(keys), "--quick measures what the whole run does not"
+
+few = planned("--quick", "--only", "sinusoid", "--threads", "2", "--repeats", "1", present=("maml", "jax"))
+assert {(m.system, m.threads, m.round) for m in few} == {("maml", 2, 0), ("jax", 2, 0)}, few
+assert {m.workload for m in few} == {"sinusoid", "sinusoid,steps=5"}, few
+# In turns: between two rounds of one system stand all the others.
+rounds = [[m.form for m in few if m.workload == workload] for workload in ("sinusoid", "sinusoid,steps=5")]
+assert all(forms[0] == "maml" and len(forms) == len(set(forms)) for forms in rounds), rounds
+
+for name in ("sinusoids", "omniglot-5way,colours=3", "omniglot-5way,ways=few"):
+    try:
+        workloads.workload(name)
+    except ValueError as error:
+        assert name.split(",")[0] in str(error), error
+    else:
+        raise AssertionError(name + " is a workload")
+PY
+python3 planned.py
+
+# Results of three rounds, the last line cut off: what is there is not measured again.
+mkdir results
+cat >made_up.py <<'PY'
+import json, pathlib
+import plan
+
+store = plan.Store(pathlib.Path("results/results.jsonl"))
+
+def add(system, form, threads, seconds, workload="sinusoid", **more):
+    for number, value in enumerate(seconds):
+        m = plan.Measurement("second-order", "time", workload, system, form, threads, number)
+        assert not store.has(m)
+        store.add(m, {"error": value} if isinstance(value, str) else {"seconds": value, **more})
+
+ours = dict(isa="avx2", flop=2_000_000, peak_mb=12)
+add("maml", "maml", 1, (0.0004, 0.0001, 0.0002), peak_gflops=40, **ours)
+add("maml", "maml", 2, (0.0001, 0.0001, 0.0001), peak_gflops=80, **ours)
+add("jax", "vmap", 1, (0.0006, 0.0005, 0.0007), peak_mb=300)
+add("jax", "vmap", 2, (0.00045, 0.00045, 0.00045), peak_mb=310.4)
+add("torch", "loop", 1, ("no memory",))
+for steps, memory in ((1, 100), (5, 101)):
+    add("maml", "maml", 2, (1,), f"mini-imagenet,steps={steps}", **{**ours, "peak_mb": memory})
+    add("torch", "loop", 2, (1,), f"mini-imagenet,steps={steps}", peak_mb=100 * memory)
+with open("results/results.jsonl", "a") as file:
+    file.write('{"key": ["time", "sinus')
+again = plan.Store(pathlib.Path("results/results.jsonl"))
+assert again.results == store.results
+assert again.has(plan.Measurement("second-order", "time", "sinusoid", "jax", "vmap", 2, 2))
+assert not again.has(plan.Measurement("second-order", "time", "sinusoid", "torch", "vmap", 2, 2))
+json.dump({"cpu": "Abacus 3", "processors": 2, "instruction_sets": ["avx2", "fma"], "commit": "abc1234", "python": "3.11.0",
+           "versions": {"jax": "0.1.2", "higher": ""}, "absent": ["higher"],
+           "checks": [{"workload": "sinusoid", "system": "jax", "form": "vmap", "float64": 1e-15, "float32": 2e-7,
+                       "units": 1.5, "agrees": True},
+                      {"workload": "sinusoid", "system": "torch", "form": "vmap", "error": "no such form"}]},
+          open("results/peers.json", "w"))
+PY
+python3 made_up.py
+python3 -B "$ROOT/bench/peers/run.py" --report-only --folder results --docs docs >/dev/null
+page=docs/benchmarks.md
+has() { grep -Fqx -e "$1" $page || { echo "the page lacks: $1"; cat $page; exit 1; }; }
+has '| processor | Abacus 3, 2 used |'
+has '| instruction set of maml.cpp | avx2 |'
+has '| measured peak, 1 thread | 40 GFLOP/s (float32, 40 to 40) |'
+has '| maml.cpp | abc1234 |'
+has '| JAX | 0.1.2 |'
+has '| higher | absent |'
+has '**higher is absent**: it was not installed where this was measured.'
+has '### sinusoid-10shot, second order'
+has '25 tasks, 10 points, 1 inner step.'
+# Median of three, spread over the median, ratio to ours at the same threads, memory with the most threads.
+has '| system, form | 1 thread, ms | spread | to ours | 2 threads, ms | spread | to ours | peak MB |'
+has '| maml.cpp | 0.2 | 150 % | 1 | 0.1 | 0 % | 1 | 12.0 |'
+has '| JAX, tasks by vmap | 0.6 | 33 % | 3 | 0.45 | 0 % | 4.5 | 310 |'
+has '| PyTorch, loop over tasks | - |  |  | - |  |  | - |'
+has '`-` PyTorch, loop over tasks, 1 thread: no memory'
+# 2 MFLOP in the median 0.2 ms are 10 GFLOP/s of 40.
+has 'maml.cpp: 10 GFLOP/s of 40 (25 %) on 1 thread, 20 GFLOP/s of 80 (25 %) on 2 threads.'
+has '| system, form | 1 | 5 |'
+has '| maml.cpp | 100 | 101 |'
+has '| PyTorch, loop over tasks | 10,000 | 10,100 |'
+has '| sinusoid | JAX, tasks by vmap | 1.0e-15 | 2.0e-07 | 1.5 |'
+has '| sinusoid | PyTorch, tasks by vmap | did not run: no such form |  |  |'
+# Without matplotlib no figure, and no link to one; without results no section.
+if grep -Eq '!\[|## (First order|Adaptation|How the time)' $page || [ -e docs/figures ]; then cat $page; exit 1; fi
