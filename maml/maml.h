@@ -21,6 +21,7 @@
 #include "maml/nn/model.h"
 #include "maml/tasks/domain.h"
 #include "maml/tasks/domains.h"
+#include "maml/tasks/given.h"
 #include "maml/tasks/images.h"
 #include "maml/tasks/point_navigation.h"
 #include "maml/tasks/sinusoid.h"

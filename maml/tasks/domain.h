@@ -19,6 +19,11 @@ struct Draw {
   std::uint32_t first = 0;
 };
 
+/// Rows of a task's batches.
+struct TaskRows {
+  std::size_t support = 0, query = 0;
+};
+
 /// A group of tasks that can be drawn again and again, without allocation. It outlives its domain if need be, but not
 /// what the domain borrows.
 template <class T> class TaskGroup : public Task<T> {
@@ -28,6 +33,8 @@ public:
   virtual void prefetch(const Draw&) {}
   /// Names of the classes of the draw's first task, by their labels; none where classes have no names.
   virtual std::vector<std::string> class_names(const Draw&) { return {}; }
+  /// Of the draw at hand, where tasks differ in their numbers of rows; zeros: all draws are alike.
+  virtual TaskRows drawn_rows() const { return {}; }
   /// Memory taken on construction, 0 where a group does not say.
   virtual std::size_t bytes() const { return 0; }
 };
@@ -51,6 +58,8 @@ public:
   virtual Shape input() const = 0;
   /// Values (or one class number) the loss compares a row with.
   virtual std::size_t targets() const = 0;
+  /// Whether all tasks have as many rows as any other. A group is of one task where they have not.
+  virtual bool tasks_are_alike() const { return true; }
   /// Classes that training tasks draw their ways from, 0 for regression.
   virtual std::size_t classes() const { return 0; }
   /// How pictures were made inputs, as their pack says (PackIndex::preparation); empty for other inputs.

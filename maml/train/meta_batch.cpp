@@ -111,12 +111,14 @@ private:
     std::unique_ptr<TaskGroup<T>> task;
     std::unique_ptr<Adaptation<T>> adaptation;
     MetaGradient<T> out;
+    TaskRows rows;  ///< the most that the adaptation takes
   };
 
   void take_hands() {
     while (hands_.size() < static_cast<std::size_t>(workers_.count()))
       hands_.push_back({domain_.group<T>(group_, episode_), loop_.adaptation(adaptation_, shape_.fixed_support),
-                        MetaGradient<T>(group_, parameters_, rates_)});
+                        MetaGradient<T>(group_, parameters_, rates_),
+                        {adaptation_.support_rows, adaptation_.query_rows}});
   }
 
   std::size_t row_width() const { return parameters_ + rates_ + state_.size(); }
@@ -125,7 +127,8 @@ private:
   void place(const T* rates, const T* state, std::uint32_t iteration) {
     weigh_steps(iteration);
     std::copy_n(state ? state : initial_state_.data(), state_.size(), state_.begin());
-    for (auto& hand : hands_) hand.adaptation->set_rates(rates ? rates : loop_.initial_rates().data());
+    rates_at_hand_ = rates ? rates : loop_.initial_rates().data();
+    for (auto& hand : hands_) hand.adaptation->set_rates(rates_at_hand_);
   }
 
   /// The weights of the query losses in that iteration.
@@ -144,11 +147,25 @@ private:
     const std::size_t first = std::min(item * group_, options_.tasks - group_);
     Draw draw{options_.seed, Purpose::train_task, iteration, static_cast<std::uint32_t>(first)};
     hand.task->draw(draw);
+    make_room(hand);
     ++draw.iteration;
     hand.task->prefetch(draw);
     row_(*hand.adaptation, *hand.task, AlgorithmInput<T>{theta, step_weights_, iteration < options_.second_order_from},
          hand.out);
     return first;
+  }
+
+  /// Takes a larger adaptation where the task drawn has more rows than any this hand has met.
+  void make_room(Hand& hand) {
+    const TaskRows rows = hand.task->drawn_rows();
+    if (rows.support <= hand.rows.support && rows.query <= hand.rows.query) return;
+    hand.rows = {std::max(rows.support, hand.rows.support), std::max(rows.query, hand.rows.query)};
+    AdaptationOptions larger = adaptation_;
+    larger.support_rows = hand.rows.support;
+    larger.query_rows = hand.rows.query;
+    hand.adaptation.reset();
+    hand.adaptation = loop_.adaptation(larger, shape_.fixed_support);
+    hand.adaptation->set_rates(rates_at_hand_);
   }
 
   static const T* scale(const T* from, T factor, std::vector<T>& to) {
@@ -177,6 +194,7 @@ private:
   const EpisodeShape shape_;
   AdaptationOptions adaptation_;
   std::vector<Hand> hands_;
+  const T* rates_at_hand_ = nullptr;
   std::vector<T> before_, after_;
   MetaBatchResult<T> result_;
   std::size_t own_ = 0;  // bytes beside the hands'
@@ -189,7 +207,9 @@ template <class T> MetaBatch<T>::MetaBatch(const Model& model, const Domain& dom
   MetaBatchOptions fitting = options;
   fitting.inner = resolved_inner(options.inner, options.algorithm, model);
   const int threads = options.threads > 0 ? options.threads : available_threads();
-  if (options.group == 0)
+  if (!domain.tasks_are_alike())
+    fitting.group = 1;
+  else if (options.group == 0)
     fitting.group = suitable_group(options.tasks, threads,
                                    task_flops(model, domain, fitting.algorithm, fitting.inner,
                                               {options.ways, options.shots, options.query_shots}));

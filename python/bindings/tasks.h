@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "bindings/arrays.h"
+#include "maml/tasks/given.h"
+
+namespace maml::python {
+
+/// Arrays of tasks: keeps them alive, views them as the engine's.
+template <class T> struct Tasks {
+  /// One entry a task: support.x, support.y, query.x, query.y, all rows x ..
+  std::vector<std::vector<In<T>>> arrays;
+
+  std::size_t count() const { return arrays.size(); }
+
+  GivenTask<T> view(std::size_t i) const {
+    const auto& of = arrays[i];
+    GivenTask<T> task;
+    task.support_x = of[0].data();
+    task.support_y = of[1].data();
+    task.query_x = of[2].data();
+    task.query_y = of[3].data();
+    task.support_rows = of[0].shape(0);
+    task.query_rows = of[2].shape(0);
+    return task;
+  }
+
+  /// Whether they can be one group: as many rows each, at equal distances.
+  bool are_alike() const {
+    if (count() < 2) return true;
+    const auto first = view(0), second = view(1);
+    for (std::size_t i = 1; i < count(); ++i) {
+      const auto a = view(i - 1), b = view(i);
+      if (b.support_rows != first.support_rows || b.query_rows != first.query_rows ||
+          b.support_x - a.support_x != second.support_x - first.support_x ||
+          b.support_y - a.support_y != second.support_y - first.support_y ||
+          b.query_x - a.query_x != second.query_x - first.query_x ||
+          b.query_y - a.query_y != second.query_y - first.query_y)
+        return false;
+    }
+    return true;
+  }
+};
+
+/// Task i of every iteration is task i of these. Borrows them.
+template <class T> std::unique_ptr<Domain> domain_of(const Model& model, const Tasks<T>& tasks) {
+  return make_given<T>(
+      model.input(),
+      [&tasks](const Draw& draw) {
+        check_signals();
+        return tasks.view(draw.first);
+      },
+      {model.loss().targets(model.output().size()), tasks.are_alike()});
+}
+
+}  // namespace maml::python

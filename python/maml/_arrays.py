@@ -1,0 +1,127 @@
+"""Arrays on their way into the engine: checked, brought to one type and to C order; copied only where they are not."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _maml
+from ._maml import Error
+
+Params = Mapping[str, Any]
+
+
+def dtype_of(params: Params, dtype: Any) -> np.dtype:
+    """float64 where asked for, or where any parameter is; else float32."""
+    if dtype is None:
+        return np.dtype("f8" if any(np.asarray(value).dtype == np.float64 for value in params.values()) else "f4")
+    try:
+        wanted = np.dtype(dtype)
+    except TypeError:
+        wanted = None
+    if wanted not in (np.dtype("f4"), np.dtype("f8")):
+        raise Error(f"[dtype] is {dtype!r}, but must be float32 or float64")
+    return wanted
+
+
+def suffix(dtype: np.dtype) -> str:
+    return "f64" if dtype == np.float64 else "f32"
+
+
+def call(name: str, dtype: np.dtype) -> Any:
+    return getattr(_maml, f"{name}_{suffix(dtype)}")
+
+
+def border(params: Params, name: str = "params") -> dict[str, np.ndarray]:
+    """Named arrays as the engine takes them over the border."""
+    if not isinstance(params, Mapping):
+        raise Error(f"[{name}] is a {type(params).__name__}, but must be named arrays (as model.init() gives)")
+    return {str(key): np.asarray(value, np.float64, order="C") for key, value in params.items()}
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def inputs(model: Any, x: Any, name: str, dtype: np.dtype) -> np.ndarray:
+    """Rows x the model's input."""
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiu" or x.dtype == np.uint8:
+        raise Error(f"[{name}] is of type {x.dtype}, but inputs are float32 or float64 (pixels: divide by 255)")
+    if x.ndim < 1 or x.shape[1:] != tuple(model.input) or x.shape[0] < 1:
+        raise Error(f"[{name}] has shape {_shape(x.shape)}, but the model wants (rows, "
+                    + ", ".join(map(str, model.input)) + ")")
+    return np.asarray(x, dtype, order="C")
+
+
+def targets(model: Any, y: Any, rows: int, name: str, dtype: np.dtype) -> np.ndarray:
+    """One label a row, or rows x targets."""
+    y = np.asarray(y)
+    if model.is_classifier:
+        if y.dtype.kind not in "iu":
+            raise Error(f"[{name}] is of type {y.dtype}, but cross_entropy wants whole numbers as labels")
+        if y.shape != (rows,):
+            raise Error(f"[{name}] has shape {_shape(y.shape)}, but the model wants {_shape((rows,))}: one label a row")
+        if y.size and (y.min() < 0 or y.max() >= model.outputs):
+            raise Error(f"[{name}] holds the label {y.min() if y.min() < 0 else y.max()}, but the model tells "
+                        f"{model.outputs} classes apart (labels count from 0)")
+        return np.asarray(y, dtype, order="C")
+    if y.dtype.kind not in "fiu":
+        raise Error(f"[{name}] is of type {y.dtype}, but targets are float32 or float64")
+    wanted = (rows, model.targets)
+    if y.shape != wanted and not (model.targets == 1 and y.shape == (rows,)):
+        raise Error(f"[{name}] has shape {_shape(y.shape)}, but the model wants {_shape(wanted)}")
+    return np.asarray(y, dtype, order="C").reshape(wanted)
+
+
+def examples(model: Any, x: Any, y: Any, name: str, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    x = inputs(model, x, f"{name}.x", dtype)
+    return x, targets(model, y, len(x), f"{name}.y", dtype)
+
+
+def _pairs(sets: Any, name: str) -> list[tuple[Any, Any]]:
+    """(x, y) of every task: from a pair of arrays tasks x rows x .., or a list with one pair a task."""
+    if isinstance(sets, tuple) and len(sets) == 2 and not isinstance(sets[0], tuple):
+        # The whole arrays at once, so that the rows of one task are views that lie at equal distances.
+        x, y = np.asarray(sets[0]), np.asarray(sets[1])
+        if x.ndim < 2 or y.ndim < 2:
+            raise Error(f"[{name}] has arrays of shapes {_shape(x.shape)} and {_shape(y.shape)}, but wants tasks x rows "
+                        "x .. (or a list with one (x, y) a task)")
+        if len(x) != len(y):
+            raise Error(f"[{name}.y] has {len(y)} tasks, but {name}.x has {len(x)}")
+        return list(zip(x, y))
+    try:
+        pairs = [(x, y) for x, y in sets]
+    except (TypeError, ValueError):
+        raise Error(f"[{name}] must be a pair of arrays (x, y), tasks first, or a list with one pair a task") from None
+    return pairs
+
+
+def _whole(sets: Any, dtype: np.dtype) -> Any:
+    if isinstance(sets, tuple) and len(sets) == 2 and not isinstance(sets[0], tuple):
+        x, y = np.asarray(sets[0]), np.asarray(sets[1])
+        if x.dtype.kind in "fiu" and x.dtype != np.uint8:
+            x = np.asarray(x, dtype, order="C")
+        if y.dtype.kind == "f":
+            y = np.asarray(y, dtype, order="C")
+        return x, y
+    return sets
+
+
+def tasks(model: Any, support: Any, query: Any, dtype: np.dtype) -> Any:
+    """The engine's tasks. Labels become floats in one array for all tasks; nothing else is copied."""
+    sets = {"support": _pairs(_whole(support, dtype), "support"), "query": _pairs(_whole(query, dtype), "query")}
+    count = len(sets["support"])
+    if len(sets["query"]) != count:
+        raise Error(f"[query] has {len(sets['query'])} tasks, but support has {count}")
+    if count == 0:
+        raise Error("[support] has no tasks")
+    arrays: list[list[np.ndarray]] = [[] for _ in range(count)]
+    for name, pairs in sets.items():
+        made = [examples(model, x, y, name, dtype) for x, y in pairs]
+        if model.is_classifier and len({len(y) for _, y in made}) == 1:
+            whole = np.stack([y for _, y in made])
+            made = [(x, y) for (x, _), y in zip(made, whole)]
+        for of_task, (x, y) in zip(arrays, made):
+            of_task += [x, y]
+    return call("Tasks", dtype)(arrays)

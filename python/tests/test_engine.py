@@ -1,0 +1,203 @@
+"""The engine by named arrays: held against finite differences, NumPy, and the program."""
+
+import subprocess
+import os
+import threading
+
+import numpy as np
+import pytest
+
+import maml
+from conftest import conv, regression, small
+
+
+def numpy_conv(model, params, x):
+    """The network of conftest.conv in NumPy, in PyTorch's layouts."""
+    w, b = params["conv1.weight"], params["conv1.bias"]
+    n, height, width, _ = x.shape
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    y = np.zeros((n, height, width, w.shape[0]))
+    for i in range(3):
+        for j in range(3):
+            y += np.einsum("nhwc,oc->nhwo", padded[:, i:i + height, j:j + width], w[:, :, i, j])
+    y = np.tanh(y + b).transpose(0, 3, 1, 2).reshape(n, -1)  # C, H, W
+    return y @ params["linear1.weight"].T + params["linear1.bias"]
+
+
+def cross_entropy(outputs, y):
+    outputs = outputs - outputs.max(1, keepdims=True)
+    return float(np.mean(np.log(np.exp(outputs).sum(1)) - outputs[np.arange(len(y)), y]))
+
+
+def test_layouts_are_pytorchs(rng):
+    model = conv()
+    params = {k: rng.normal(size=v.shape) for k, v in model.init(0).items()}
+    assert model.shapes == {"conv1.weight": (3, 2, 3, 3), "conv1.bias": (3,), "linear1.weight": (4, 90),
+                            "linear1.bias": (4,)}
+    x, y = rng.random((7, 6, 5, 2)), rng.integers(0, 4, 7)
+    assert maml.loss(model, params, x, y) == pytest.approx(cross_entropy(numpy_conv(model, params, x), y), rel=1e-12)
+
+
+def directional(f, params, v, h=1e-5):
+    up = {k: params[k] + h * v[k] for k in params}
+    down = {k: params[k] - h * v[k] for k in params}
+    a, b = f(up), f(down)
+    return {k: (a[k] - b[k]) / (2 * h) for k in a} if isinstance(a, dict) else (a - b) / (2 * h)
+
+
+def dot(a, b):
+    return sum(float(np.vdot(a[k], b[k])) for k in a)
+
+
+@pytest.mark.parametrize("make", [small, conv])
+def test_gradient_and_hvp_against_differences(make, rng):
+    model = make()
+    params = {k: rng.normal(size=s) * 0.3 for k, s in model.shapes.items()}
+    x = rng.random((6, *model.input))
+    y = rng.integers(0, 4, 6) if model.is_classifier else rng.normal(size=(6, 2))
+    v = {k: rng.normal(size=s) for k, s in model.shapes.items()}
+    g = maml.gradient(model, params, x, y)
+    assert dot(g, v) == pytest.approx(directional(lambda p: maml.loss(model, p, x, y), params, v), rel=1e-7)
+    hv = maml.hvp(model, params, x, y, v)
+    near = directional(lambda p: maml.gradient(model, p, x, y), params, v)
+    for name in hv:
+        np.testing.assert_allclose(hv[name], near[name], rtol=1e-6, atol=1e-8)
+        assert hv[name].dtype == np.float64 and hv[name].shape == model.shapes[name]
+
+
+def test_meta_gradient_against_differences(rng):
+    model, (support, query) = small(), regression(rng)
+    params = {k: rng.normal(size=s) for k, s in model.shapes.items()}
+    run = lambda p: maml.meta_gradient(model, p, support, query, inner_lr=0.1, inner_steps=3)
+    result = run(params)
+    v = {k: rng.normal(size=s) for k, s in model.shapes.items()}
+    assert dot(result.gradient, v) == pytest.approx(directional(lambda p: run(p).loss, params, v), rel=1e-6)
+    assert result.loss == pytest.approx(result.losses.mean(), rel=1e-14)
+    single = maml.meta_gradient(model, params, support, query, inner_lr=0.1, inner_steps=3, dtype="float32")
+    assert single.gradient["linear1.weight"].dtype == np.float32
+    np.testing.assert_allclose(single.gradient["linear1.weight"], result.gradient["linear1.weight"], rtol=1e-3, atol=1e-5)
+
+
+def test_threads_do_not_matter(rng):
+    model, (support, query) = small(), regression(rng, tasks=9)
+    params = model.init(3)
+    runs = [maml.meta_gradient(model, params, support, query, threads=n) for n in (1, 2, 5)]
+    for run in runs[1:]:
+        assert all((run.gradient[k] == runs[0].gradient[k]).all() for k in params)
+
+
+def test_unequal_numbers_of_rows(rng):
+    model, params = small(), small().init(0, "float64")
+    sets = [[(rng.normal(size=(n, 3)), rng.normal(size=(n, 2))) for n in rows] for rows in ((3, 7, 4), (5, 2, 9))]
+    whole = maml.meta_gradient(model, params, *sets, inner_steps=2)
+    alone = [maml.meta_gradient(model, params, [s], [q], inner_steps=2) for s, q in zip(*sets)]
+    np.testing.assert_array_equal(whole.losses, [a.loss for a in alone])
+    np.testing.assert_allclose(whole.gradient["linear2.bias"], np.mean([a.gradient["linear2.bias"] for a in alone], 0),
+                               rtol=1e-12)
+
+
+def test_adaptation_is_the_meta_gradient(rng):
+    model, (support, query) = small(), regression(rng)
+    params = model.init(0, "float64")
+    adaptation = maml.Adaptation(model, support, query, inner_lr=0.1, inner_steps=4, dtype="float64")
+    adaptation.run(params)
+    losses, v = adaptation.query()
+    back = adaptation.vjp(v)
+    whole = maml.meta_gradient(model, params, support, query, inner_lr=0.1, inner_steps=4)
+    np.testing.assert_allclose(losses, whole.losses, rtol=1e-14)
+    for name in params:
+        np.testing.assert_allclose(back[name].mean(0), whole.gradient[name], rtol=1e-11, atol=1e-14)
+    u = {k: rng.normal(size=x.shape) for k, x in v.items()}
+    assert dot(back, u) == pytest.approx(dot(v, adaptation.jvp(u)), rel=1e-11)
+    step = {k: params[k] - 0.1 * maml.gradient(model, params, support[0][1], support[1][1])[k] for k in params}
+    for name in params:
+        np.testing.assert_allclose(adaptation.theta(1)[name][1], step[name], rtol=1e-12, atol=1e-15)
+    with pytest.raises(maml.Error, match="steps 0 to 4"):
+        adaptation.theta(5)
+
+
+def test_learned_rates_have_gradients(rng):
+    model, (support, query) = small(), regression(rng)
+    params = model.init(0, "float64")
+    sgd = maml.meta_gradient(model, params, support, query, algorithm="meta_sgd")
+    assert sgd.gradient["alpha.linear1.weight"].shape == (5, 3)
+    one = maml.meta_gradient(model, params, support, query, inner_learned="number-step", inner_steps=2)
+    assert one.gradient["alpha"].shape == (2,)
+
+
+@pytest.mark.skipif("MAML" not in os.environ, reason="MAML does not name the program")
+def test_the_program_says_the_same(rng, tmp_path):
+    from safetensors_file import read, write
+    model, (support, query) = small(), regression(rng)
+    params = model.init(0, "float64")
+    (tmp_path / "m.toml").write_text('[model]\ninput = [3]\nlayers = ["linear 5", "tanh", "linear 2"]\n'
+                                     '[inner]\nsteps = 2\nalpha = 0.1\n[data]\ndomain = "sinusoid"\n')
+    assert maml.Model((tmp_path / "m.toml").read_text()).shapes == model.shapes
+    write(tmp_path / "p.safetensors", params)
+    write(tmp_path / "t.safetensors", {"support.x": support[0], "support.y": support[1], "query.x": query[0],
+                                       "query.y": query[1]})
+    subprocess.run([os.environ["MAML"], "meta-gradient", tmp_path / "m.toml", "--params", tmp_path / "p.safetensors",
+                    "--tasks", tmp_path / "t.safetensors", "--double", "--out", tmp_path / "g.safetensors"], check=True)
+    there = read(tmp_path / "g.safetensors")
+    here = maml.meta_gradient(model, params, support, query, inner_lr=0.1, inner_steps=2)
+    np.testing.assert_allclose(here.losses, there["loss"], rtol=1e-14)
+    for name in params:
+        np.testing.assert_allclose(here.gradient[name], there["gradient." + name], rtol=1e-12, atol=1e-15)
+
+
+def test_arrays_are_not_copied(rng):
+    from maml import _arrays
+    model = small()
+    support = rng.normal(size=(2, 4, 3)).astype("f4"), rng.normal(size=(2, 4, 2)).astype("f4")
+    x, y = _arrays.examples(model, support[0][0], support[1][0], "batch", np.dtype("f4"))
+    assert np.shares_memory(x, support[0]) and np.shares_memory(y, support[1])
+
+
+def test_the_gil_is_released(rng):
+    model = maml.Model(input=[200], layers=["linear 400", "tanh", "linear 400", "tanh", "linear 1"])
+    x, y = rng.normal(size=(4, 200, 200)).astype("f4"), rng.normal(size=(4, 200, 1)).astype("f4")
+    params, count, done = model.init(0), [0], threading.Event()
+
+    def tick():
+        while not done.wait(0.001):
+            count[0] += 1
+    thread = threading.Thread(target=tick)
+    thread.start()
+    before = count[0]
+    maml.meta_gradient(model, params, (x, y), (x, y), inner_steps=5, threads=1)
+    during = count[0] - before
+    done.set()
+    thread.join()
+    assert during > 5
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda m, p: maml.loss(m, p, np.zeros((4, 2)), np.zeros((4, 2))), r"batch.x.*shape \(4, 2\).*\(rows, 3\)"),
+    (lambda m, p: maml.loss(m, p, np.zeros((4, 3)), np.zeros((3, 2))), r"batch.y.*shape \(3, 2\).*\(4, 2\)"),
+    (lambda m, p: maml.loss(m, {"linear1.weight": p["linear1.weight"]}, np.zeros((4, 3)), np.zeros((4, 2))),
+     r"linear1.bias.*missing"),
+    (lambda m, p: maml.loss(m, {**p, "linear1.bias": np.zeros(6)}, np.zeros((4, 3)), np.zeros((4, 2))),
+     r"linear1.bias.*\(6\).*\(5\)"),
+    (lambda m, p: maml.loss(m, p, np.zeros((4, 3)), np.zeros((4, 2)), dtype="int8"), "dtype.*float32 or float64"),
+    (lambda m, p: maml.meta_gradient(m, p, (np.zeros((2, 4, 3)), np.zeros((2, 4, 2))),
+                                     (np.zeros((3, 4, 3)), np.zeros((3, 4, 2)))), "3 tasks, but support has 2"),
+    (lambda m, p: maml.meta_gradient(m, p, [], []), "no tasks"),
+    (lambda m, p: maml.meta_gradient(m, p, (np.zeros((2, 4, 3)), np.zeros((2, 4, 2))),
+                                     (np.zeros((2, 4, 3)), np.zeros((2, 4, 2))), algorithm="mamml"), "maml"),
+    (lambda m, p: maml.Model(input=[3], layers=["liner 5"]), "linear"),
+    (lambda m, p: maml.Model(layers=["linear 5"]), "model.input"),
+])
+def test_errors_name_the_argument(call, message):
+    model = small()
+    with pytest.raises(maml.Error, match=message) as raised:
+        call(model, model.init(0))
+    assert isinstance(raised.value, ValueError)
+
+
+def test_labels_are_checked(rng):
+    model = conv()
+    x = rng.random((2, 6, 5, 2))
+    with pytest.raises(maml.Error, match="label 4.*4 classes"):
+        maml.loss(model, model.init(0), x, np.array([0, 4]))
+    with pytest.raises(maml.Error, match="whole numbers"):
+        maml.loss(model, model.init(0), x, np.array([0.0, 1.0]))
