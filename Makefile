@@ -20,7 +20,7 @@ test-slow:  ## the rest: thread sanitizer, clang, consumers, long runs, fuzzing
 bench:  ## timings on this machine
 	@scripts/bench
 
-bench-guard:  ## is it slower than bench/baseline.json says? (a minute or two, on a quiet machine)
+bench-guard:  ## is it slower than bench/baseline.json says? (minutes, on a quiet machine)
 	@scripts/bench-guard
 
 bench-peers:  ## timings beside JAX, PyTorch, learn2learn and higher; writes docs/benchmarks.md (hours)
