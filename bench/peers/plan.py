@@ -115,6 +115,11 @@ class Store:
     def has(self, m):
         return json.dumps(m.key()) in self.keys
 
+    def seconds(self, m):
+        """What was measured, 0 where nothing was."""
+        key = json.dumps(m.key())
+        return next((r.get("seconds", 0) for r in self.results if json.dumps(r["key"]) == key), 0)
+
     def add(self, m, result):
         line = {"key": m.key(), **dataclasses.asdict(m), **result}
         self.results.append(line)

@@ -63,9 +63,9 @@ class Results:
         return statistics.median(values) if values else None
 
     def spread(self, key, field="seconds"):
-        """Largest less smallest, over the median, in per cent."""
+        """Largest less smallest, over the median, as text."""
         values = self.values(key, field)
-        return 100 * (max(values) - min(values)) / statistics.median(values)
+        return "once" if len(values) == 1 else f"{100 * (max(values) - min(values)) / statistics.median(values):.0f} %"
 
     def forms(self, kind, workload):
         """(system, form), ours first, in the order of the plan."""
@@ -116,7 +116,7 @@ def times_table(results, kind, workload, unit=1e3):
                     notes.append(f"{label(*pair)}, {count} thread{'s' * (count > 1)}: {results.errors[key]}")
                 continue
             ratio = f"{number(median / ours[count])}" if ours[count] else ""
-            row += [number(median * unit), f"{results.spread(key):.0f} %", ratio]
+            row += [number(median * unit), results.spread(key), ratio]
         memory = [results.median((kind, workload, *pair, count), "peak_mb") for count in counts]
         row.append(number(memory[-1]) if memory and memory[-1] else "-")
         rows.append(row)
@@ -192,7 +192,8 @@ METHOD = """\
   time.
 * Every measurement is a process of its own, pinned to as many processors as it has threads. Its first iterations are
   not counted; then blocks of at least 0.1 s for about a second, of which the median counts. In each round all systems
-  take their turns; a table has the median over the rounds, and as spread the largest less the smallest over the median.
+  take their turns; a table has the median over the rounds, and as spread the largest less the smallest over the median
+  (`once`: more than 5 s an iteration).
 * `to ours` is a time over maml.cpp's at the same threads. Memory is the largest resident size of the process with the
   most threads, interpreter and libraries included.
 * The share of peak is of multiply-add chains measured in maml.cpp's processes right after its iterations
@@ -275,7 +276,7 @@ def write(document, docs):
             key = ("start", name, *pair, count)
             seconds = results.median(key, "start_to_first")
             if seconds is not None:
-                rows.append([label(*pair), number(seconds), f"{results.spread(key, 'start_to_first'):.0f} %"])
+                rows.append([label(*pair), number(seconds), results.spread(key, 'start_to_first')])
         page += [f"{workloads.workload(name).preset}, {count} threads.\n", table(["system, form", "s", "spread"], rows)]
 
     drawn = False
