@@ -1,8 +1,7 @@
-"""JAX. A form is words joined by +; all but `loop` is one jit:
+"""JAX. A form is words joined by +, one jit of the whole meta-iteration:
 
     vmap | map | shard   tasks at once (jax.vmap), one after the other (jax.lax.scan, which adds up their gradients), or
                          so on each of `threads` CPU devices (jax.shard_map), which must divide the tasks
-    loop                 a jit of one task's gradient, called for each task, and one of Adam's update
     patches              convolutions as patches and a matrix product; else jax.lax.conv
     mixflow              each inner step's reverse pass by forward over reverse (custom_vjp), as MixFlow-MG; else
                          reverse over reverse
@@ -14,7 +13,7 @@ import os
 
 import peer
 
-FORMS = ["loop", "loop+patches"] + [
+FORMS = [
     how + conv + order + loop
     for how in ("vmap", "map", "shard")
     for conv in ("", "+patches")
@@ -238,10 +237,6 @@ class JaxPeer:
 
     def meta_gradient(self, parameters, batch):
         theta, batch = self.arrays((self.layout(parameters), batch))
-        if "loop" in self.words:  # the mean of tasks alone
-            one = self.jax.jit(self.jax.grad(self.task_loss))
-            found = [one(theta, task) for task in zip(*batch)]
-            return self.border(self.jax.tree.map(lambda *parts: sum(parts) / self.w.tasks, *found))
         return self.border(self.jax.jit(self.meta_loss_gradient)(theta, batch))
 
     def iterations(self, parameters, batches):
@@ -253,8 +248,6 @@ class JaxPeer:
         def iteration(state, batch):
             return self.adam(state, self.meta_loss_gradient(state[0], batch))
 
-        if "loop" in self.words:
-            return self.loop_iterations(state, [self.arrays(list(zip(*batch))) for batch in batches])
         if "scan" in self.words:
             at_once = 200 if not self.w.images else len(batches)
             stacked = self.arrays(jax.tree.map(lambda *parts: jnp.stack(parts), *batches))
@@ -277,26 +270,6 @@ class JaxPeer:
             calls += 1
             jax.block_until_ready(state)
             return at_once
-
-        return call
-
-    def loop_iterations(self, state, batches):
-        jax, calls = self.jax, 0
-        task_gradient = jax.jit(jax.grad(self.task_loss))
-        add = jax.jit(lambda a, b: jax.tree.map(jax.numpy.add, a, b), donate_argnums=0)
-        mean = lambda total: jax.tree.map(lambda value: value / self.w.tasks, total)
-        update = jax.jit(lambda state, total: self.adam(state, mean(total)))
-
-        def call():
-            nonlocal state, calls
-            tasks = batches[calls % len(batches)]
-            total = task_gradient(state[0], tasks[0])
-            for task in tasks[1:]:
-                total = add(total, task_gradient(state[0], task))
-            state = update(state, total)
-            calls += 1
-            jax.block_until_ready(state)
-            return 1
 
         return call
 

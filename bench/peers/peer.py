@@ -8,14 +8,13 @@ A system's module gives `FORMS` and a class, made from (workload, form, dtype, t
 
     meta_gradient(parameters, batch)   {name: gradient} of the mean over the batch's tasks; arrays are NumPy's
     iterations(parameters, batches)    a function that makes the next meta-iterations and returns how many it made
-    adaptation(parameters, support, query)  a function that adapts and predicts, and returns the prediction
+    adaptation(parameters, support, query, steps)   a function that adapts and predicts, and returns the prediction
 
 The returned functions wait for their results. An iteration is the meta-gradient and Adam's update.
 """
 
 import argparse
 import json
-import os
 import pathlib
 import statistics
 import time
@@ -25,10 +24,10 @@ import numpy as np
 import workloads
 
 
-def resident_mb(key="VmHWM"):
-    """Largest (VmHWM) or present (VmRSS) resident size of this process, in MB."""
+def peak_rss_mb():
+    """Largest resident size of this process so far, in MB."""
     for line in pathlib.Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(key):
+        if line.startswith("VmHWM"):
             return int(line.split()[1]) * 1024 / 1e6
     return 0.0
 
@@ -84,13 +83,13 @@ def main(system, forms):
         save_file({f"gradient.{k}": np.ascontiguousarray(v) for k, v in gradient.items()}, a.out)
         return
     if a.mode == "time":
-        base = resident_mb()
+        base = peak_rss_mb()
         call = peer.iterations(parameters, batches)
         call()
         first = time.time()
         call()
         result = timed(a.seconds, call)
-        result |= {"base_mb": base, "peak_mb": resident_mb()}
+        result |= {"base_mb": base, "peak_mb": peak_rss_mb()}
         if a.started:
             result["start_to_first"] = first - a.started
     else:
@@ -104,9 +103,5 @@ def main(system, forms):
             call()
             return 1
 
-        result = timed(a.seconds, one) | {"peak_mb": resident_mb()}
+        result = timed(a.seconds, one) | {"peak_mb": peak_rss_mb()}
     print(json.dumps(result))
-
-
-def pinned_threads():
-    return len(os.sched_getaffinity(0))
