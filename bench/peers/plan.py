@@ -62,7 +62,13 @@ LARGE_IMAGE_FORMS = (
     ("torch", "vmap"),
     ("learn2learn", "loop"),
 )
-TWIN_FORMS = (("jax", "map+patches"), ("jax", "shard+patches"), ("torch", "loop"), ("torch", "vmap"), ("learn2learn", "loop"))
+TWIN_FORMS = (
+    ("jax", "map+patches"),
+    ("jax", "shard+patches"),
+    ("torch", "loop"),
+    ("torch", "vmap"),
+    ("learn2learn", "loop"),
+)
 MEMORY_FORMS = (
     ("jax", "map+patches"),
     ("jax", "map+patches+mixflow"),
@@ -154,7 +160,7 @@ def forms_of(workload):
 def measurements(present, a):
     """In the order in which they are made: of a workload, each round goes through all systems. What matters most comes
     first, for runs that are broken off."""
-    threads = a.threads or [1, 2]
+    threads = sorted(set(a.threads or (1, 2)))
     sections = a.sections or (("second-order",) if a.quick else SECTIONS)
     main_rounds = a.repeats or (3 if a.quick else 5)
     curve_rounds = a.repeats or 3
@@ -179,10 +185,9 @@ def measurements(present, a):
     for workload in MEMORY:
         add("memory", "time", workload, MEMORY_FORMS, 1, threads[-1:], seconds=0)
     for workload in ("sinusoid", "omniglot-5way"):
-        forms = [pair for pair in START_FORMS if pair in forms_of(workload) or pair == ("torch", "vmap+compile")]
+        forms = [pair for pair in START_FORMS if pair in forms_of(workload)]
         if workload == "sinusoid":
             forms.insert(0, ("jax", "vmap"))
-        forms = list(dict.fromkeys(pair for pair in forms if workload == "sinusoid" or "compile" not in pair[1]))
         add("start", "start", workload, forms, curve_rounds, threads[-1:], seconds=0)
     for workload in TWINS:
         add("twins", "time", workload, forms_of(workload), main_rounds, threads[-1:])
@@ -203,3 +208,13 @@ def checks(measurements):
             if (m.system, m.form) not in forms:
                 forms.append((m.system, m.form))
     return found
+
+
+def unchecked(checks, rows):
+    """Those of the workloads, with all their forms, of which the rows of earlier checks lack a form."""
+    known = {(row["workload"], row["system"], row["form"]) for row in rows}
+    return {
+        workload: forms
+        for workload, forms in checks.items()
+        if not all((workload, *pair) in known for pair in (("maml", "maml"), *forms))
+    }

@@ -173,7 +173,8 @@ def draw(figure, title, axis, unit, lines):
         for name, points in lines.items():
             if points and (not only_ours or name.startswith("maml.cpp")):
                 ours = name.startswith("maml.cpp")
-                ax.plot(*zip(*points), marker="o", ms=4, lw=2.4 if ours else 1.3, color="black" if ours else None, label=name)
+                style = dict(lw=2.4, color="black") if ours else dict(lw=1.3)
+                ax.plot(*zip(*points), marker="o", ms=4, label=name, **style)
         ax.set(xlabel=axis, ylabel=unit, xlim=(0, None), ylim=(0, None))
         ax.grid(alpha=0.3)
         ax.legend(fontsize=7, frameon=False)
@@ -195,14 +196,15 @@ METHOD = """\
   take their turns; a table has the median over the rounds, and as spread the largest less the smallest over the median
   (`once`: more than 5 s an iteration).
 * `to ours` is a time over maml.cpp's at the same threads. Memory is the largest resident size of the process with the
-  most threads, interpreter and libraries included.
+  most threads, interpreter, libraries and compilation included.
 * The share of peak is of multiply-add chains measured in maml.cpp's processes right after its iterations
   ([performance.md](performance.md)).
-* JAX: one jit of the whole meta-iteration, arguments donated; the loop form has one jit for a task. PyTorch,
-  learn2learn and higher run eagerly but for torch.compile. Batch norm has no gamma and its bias is not adapted, as in
-  the original: learn2learn's `adapt` cannot leave parameters out, so there its `maml_update` is called with gradients
-  of the adapted ones.
+* JAX: one jit of the whole meta-iteration, which overwrites parameters and moments (donated). PyTorch, learn2learn and
+  higher run eagerly; torch.compile has the meta-gradient, not Adam's update.
+* Batch norm has no gamma and its bias is not adapted, as in the original: learn2learn's `adapt` cannot leave parameters
+  out, so there its `maml_update` is called with gradients of the adapted ones.
 * Adaptation takes arrays in and gives one prediction out; batch norm's statistics are those of the support rows.
+  maml.cpp adapts on one thread whatever their number.
 * The start is timed from the launch of the process to the end of its first iteration, with no cache of compiled code.
 """
 
@@ -222,14 +224,17 @@ def write(document, docs):
         if "peak_gflops" in result and result["peak_gflops"] > 0:
             peaks.setdefault(result["threads"], []).append(result["peak_gflops"])
     rows = [
-        ["processor", f"{document.get('cpu', '?')}, {document.get('processors', '?')} used"],
+        ["processor", document.get("cpu", "?")],
+        ["processors available", str(document.get("processors", "?"))],
         ["its instruction sets", ", ".join(document.get("instruction_sets", []))],
         ["instruction set of maml.cpp", ", ".join(sorted(isa)) or "?"],
     ]
     for count, found in sorted(peaks.items()):
         name = f"measured peak, {count} thread{'s' * (count > 1)}"
         rows.append([name, f"{statistics.median(found):.0f} GFLOP/s (float32, {min(found):.0f} to {max(found):.0f})"])
-    rows.append(["maml.cpp", document.get("commit", "?")])
+    # A run that goes on where an earlier one was broken off may be of another commit.
+    commits = sorted({r["commit"] for r in document.get("results", []) if "commit" in r})
+    rows.append(["maml.cpp", ", ".join(commits) or document.get("commit", "?")])
     rows += [[NAMES.get(name, name), version or "absent"] for name, version in versions.items()]
     rows.append(["Python", document.get("python", "?")])
     page.append(table(["", ""], rows, 2))
@@ -252,7 +257,8 @@ def write(document, docs):
         page.append("## Memory against inner steps\n")
         page.append(f"mini-imagenet-5way-1shot, {results.threads('time', found[-1])[-1]} threads: peak MB.\n")
         page.append(text)
-        if draw(docs / "figures/peers-memory.svg", "Peak memory, mini-ImageNet 5-way 1-shot", "inner steps", "MB", lines):
+        title = "Peak memory, mini-ImageNet 5-way 1-shot"
+        if draw(docs / "figures/peers-memory.svg", title, "inner steps", "MB", lines):
             page.append("![Peak memory against inner steps](figures/peers-memory.svg)\n")
 
     names = [name for name in ("sinusoid", "omniglot-5way") if results.threads("adapt", name)]
@@ -301,8 +307,8 @@ def write(document, docs):
     if checks:
         page.append("## The same meta-gradient\n")
         page.append(
-            "Before anything is timed: the norm of the difference from maml.cpp's meta-gradient in float64, over its norm; "
-            "float32\nalso in multiples of maml.cpp's own rounding error. Allowed are 1e-6 and "
+            "Before anything is timed: the norm of the difference from maml.cpp's meta-gradient in float64, over its "
+            "norm; float32\nalso in multiples of maml.cpp's own rounding error. Allowed are 1e-6 and "
             f"{plan.MOST_UNITS} multiples.\n"
         )
         rows = []

@@ -33,11 +33,11 @@ def parse_arguments():
     parser.add_argument("--sections", nargs="+", choices=plan.SECTIONS, help="these sections [all]")
     parser.add_argument("--systems", nargs="+", choices=plan.SYSTEMS, help="these systems; maml always [all]")
     parser.add_argument("--threads", nargs="+", type=int, choices=(1, 2), help="these numbers of threads [1 2]")
-    parser.add_argument("--repeats", type=int, help="rounds of each measurement [5; 3 for curves]")
+    parser.add_argument("--repeats", type=int, help="rounds of each measurement [5; 3 for curves, starts and --quick]")
     parser.add_argument("--seconds", type=float, default=1, help="for each measurement, start not counted [1]")
-    parser.add_argument("--quick", action="store_true", help="the main tables alone, the best forms, 3 repeats")
+    parser.add_argument("--quick", action="store_true", help="the main tables of second order alone, 3 repeats")
     parser.add_argument("--fresh", action="store_true", help="forgets earlier results")
-    parser.add_argument("--check-only", action="store_true", help="compares the meta-gradients, measures nothing")
+    parser.add_argument("--check-only", action="store_true", help="compares all meta-gradients anew, measures nothing")
     parser.add_argument("--report-only", action="store_true", help="writes page and figures from what is there")
     parser.add_argument("--build", type=pathlib.Path, default=workloads.ROOT / "build/release", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=pathlib.Path, default=workloads.ROOT / "build/peers", help=argparse.SUPPRESS)
@@ -55,10 +55,13 @@ class Runner:
     def __init__(self, folder, build):
         self.folder, self.data, self.program = folder, folder / "data", build / "maml_peer"
         self.data.mkdir(parents=True, exist_ok=True)
+        self.exported = set()
 
     def export(self, workload):
-        if not (self.data / f"{workload}.toml").exists():
+        """Once a run: what an earlier one wrote may be of other sizes."""
+        if workload not in self.exported:
             workloads.export(workloads.workload(workload), self.data)
+            self.exported.add(workload)
 
     def command(self, system, form, workload, mode, **flags):
         if system == "maml":
@@ -231,18 +234,17 @@ def main():
 
     document = json.loads(result_file.read_text()) if result_file.exists() and not a.fresh else {}
     if not a.report_only:
+        processors = len(os.sched_getaffinity(0))
+        if max(a.threads or (1, 2)) > processors and not a.check_only:
+            sys.exit("bench-peers: there is one processor here; --threads 1 measures with that")
         present = plan.present_systems(a.systems)
         document |= versions(runner) | {"absent": plan.absent_systems(present, a.systems)}
         measurements = plan.measurements(present, a)
         checks = plan.checks(measurements)
-        missing = {
-            workload: forms
-            for workload, forms in checks.items()
-            if {(r["system"], r["form"]) for r in document.get("checks", []) if r["workload"] == workload}
-            < {("maml", "maml"), *forms}
-        }
-        for workload, rows in check_equal(runner, missing, log):
-            kept = [row for row in document.get("checks", []) if row["workload"] != workload]
+        known = document.setdefault("checks", [])
+        for workload, rows in check_equal(runner, checks if a.check_only else plan.unchecked(checks, known), log):
+            made = [(workload, row["system"], row["form"]) for row in rows]
+            kept = [row for row in document["checks"] if (row["workload"], row["system"], row["form"]) not in made]
             document["checks"] = kept + rows
             result_file.write_text(json.dumps(document, indent=1))
         if not all(row.get("agrees", True) for row in document["checks"]):
@@ -255,7 +257,7 @@ def main():
             if m.round > 0 and store.seconds(dataclasses.replace(m, round=0)) > ONCE:
                 continue
             result = runner.measure(m)
-            store.add(m, result)
+            store.add(m, result | {"commit": document["commit"]})
             told = result.get("error") or f"{result['seconds'] * 1e3:.3f} ms"
             log(f"{i}/{len(todo)} {m.kind} {m.workload} {m.system} {m.form} {m.threads} threads: {told}")
         document["predictions"] = check_predictions(runner, store.results)

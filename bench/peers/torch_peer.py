@@ -249,7 +249,8 @@ class TorchPeer(TorchSystem):
                 if w.algorithm == "fomaml":
                     gradient = {name: g.detach() for name, g in gradient.items()}
                 adapted = {name: p - w.alpha * gradient[name] for name, p in adapted.items()}
-            return self.net.loss(self.apply(adapted | frozen, query_x, w.algorithm == "anil"), query_y, w.loss_scale()[1])
+            outputs = self.apply(adapted | frozen, query_x, w.algorithm == "anil")
+            return self.net.loss(outputs, query_y, w.loss_scale()[1])
 
         def meta_loss(parts):
             return func.vmap(task_loss, (None, None, 0, 0, 0, 0))(*parts, *batch).mean()

@@ -145,7 +145,8 @@ def make_parameters(w, rng):
 
 
 def make_tasks(w, rng, count):
-    """support.x, support.y, query.x, query.y of so many tasks: waves as in the paper; images of prototypes and noise."""
+    """support.x, support.y, query.x, query.y of so many tasks: waves as in the paper; images are prototypes and noise.
+    """
     import numpy as np
 
     if not w.images:

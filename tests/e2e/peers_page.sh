@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make bench-peers`: the list of what it measures, and the page it makes of results that we made up. Nothing is measured;
-# NumPy, matplotlib and the systems compared with are not needed.
+# `make bench-peers`: the list of what it measures, and the page it makes of results that we made up. Nothing is
+# measured; NumPy, matplotlib and the systems compared with are not needed.
 set -euo pipefail
 cd "$TMP"
 python3 -c 'import tomllib' 2>/dev/null || { echo "left out: python3 has no tomllib"; exit 77; }
@@ -17,7 +17,8 @@ def planned(*flags, present=plan.SYSTEMS):
 
 quick = planned("--quick")
 assert {m.section for m in quick} == {"second-order"} and {m.kind for m in quick} == {"time"}, quick
-assert {m.workload for m in quick} == {"sinusoid", "sinusoid,steps=5", "omniglot-5way", "omniglot-20way", "mini-imagenet"}
+main = {"sinusoid", "sinusoid,steps=5", "omniglot-5way", "omniglot-20way", "mini-imagenet"}
+assert {m.workload for m in quick} == main
 for workload in plan.MAIN:
     forms = {("maml", "maml"), *plan.forms_of(workload)}
     assert {system for system, _ in forms} >= {"maml", "jax", "torch", "learn2learn"}, forms
@@ -38,8 +39,21 @@ few = planned("--quick", "--only", "sinusoid", "--threads", "2", "--repeats", "1
 assert {(m.system, m.threads, m.round) for m in few} == {("maml", 2, 0), ("jax", 2, 0)}, few
 assert {m.workload for m in few} == {"sinusoid", "sinusoid,steps=5"}, few
 # In turns: between two rounds of one system stand all the others.
-rounds = [[m.form for m in few if m.workload == workload] for workload in ("sinusoid", "sinusoid,steps=5")]
-assert all(forms[0] == "maml" and len(forms) == len(set(forms)) for forms in rounds), rounds
+for workload in plan.MAIN:
+    made = [(m.system, m.form) for m in quick if m.workload == workload and m.threads == 2]
+    turn = made[: len(made) // 3]
+    assert made == 3 * turn and len(turn) == len(set(turn)) and turn[0] == ("maml", "maml"), made
+# The table's memory is that of the most threads, which the plan measures first.
+assert planned("--threads", "2", "1") == everything
+
+# What no earlier run has checked is checked, whatever else it has.
+wanted = {"sinusoid": [("jax", "vmap"), ("torch", "loop")], "mini-imagenet": [("jax", "map")]}
+row = lambda workload, system, form: {"workload": workload, "system": system, "form": form}
+rows = [row("sinusoid", "maml", "maml"), row("sinusoid", "jax", "vmap"), row("sinusoid", "learn2learn", "loop")]
+rows += [row("mini-imagenet", "maml", "maml"), row("mini-imagenet", "jax", "map"), row("mini-imagenet", "jax", "vmap")]
+assert plan.unchecked(wanted, []) == wanted
+assert plan.unchecked(wanted, rows) == {"sinusoid": wanted["sinusoid"]}
+assert plan.unchecked(wanted, [*rows, row("sinusoid", "torch", "loop")]) == {}
 
 for name in ("sinusoids", "omniglot-5way,colours=3", "omniglot-5way,ways=few"):
     try:
@@ -65,14 +79,14 @@ def add(system, form, threads, seconds, workload="sinusoid", **more):
         assert not store.has(m)
         store.add(m, {"error": value} if isinstance(value, str) else {"seconds": value, **more})
 
-ours = dict(isa="avx2", flop=2_000_000, peak_mb=12)
+ours = dict(isa="avx2", flop=2_000_000, peak_mb=12, commit="def5678")
 add("maml", "maml", 1, (0.0004, 0.0001, 0.0002), peak_gflops=40, **ours)
 add("maml", "maml", 2, (0.0001, 0.0001, 0.0001), peak_gflops=80, **ours)
 add("jax", "vmap", 1, (0.0006, 0.0005, 0.0007), peak_mb=300)
 add("jax", "vmap", 2, (0.00045, 0.00045, 0.00045), peak_mb=310.4)
 add("torch", "loop", 1, ("no memory",))
 for steps, memory in ((1, 100), (5, 101)):
-    add("maml", "maml", 2, (1,), f"mini-imagenet,steps={steps}", **{**ours, "peak_mb": memory})
+    add("maml", "maml", 2, (1,), f"mini-imagenet,steps={steps}", **{**ours, "peak_mb": memory, "commit": "abc1234"})
     add("torch", "loop", 2, (1,), f"mini-imagenet,steps={steps}", peak_mb=100 * memory)
 with open("results/results.jsonl", "a") as file:
     file.write('{"key": ["time", "sinus')
@@ -80,8 +94,8 @@ again = plan.Store(pathlib.Path("results/results.jsonl"))
 assert again.results == store.results
 assert again.has(plan.Measurement("second-order", "time", "sinusoid", "jax", "vmap", 2, 2))
 assert not again.has(plan.Measurement("second-order", "time", "sinusoid", "torch", "vmap", 2, 2))
-json.dump({"cpu": "Abacus 3", "processors": 2, "instruction_sets": ["avx2", "fma"], "commit": "abc1234", "python": "3.11.0",
-           "versions": {"jax": "0.1.2", "higher": ""}, "absent": ["higher"],
+json.dump({"cpu": "Abacus 3", "processors": 2, "instruction_sets": ["avx2", "fma"], "commit": "fff0000",
+           "python": "3.11.0", "versions": {"jax": "0.1.2", "higher": ""}, "absent": ["higher"],
            "checks": [{"workload": "sinusoid", "system": "jax", "form": "vmap", "float64": 1e-15, "float32": 2e-7,
                        "units": 1.5, "agrees": True},
                       {"workload": "sinusoid", "system": "torch", "form": "vmap", "error": "no such form"}]},
@@ -91,10 +105,11 @@ python3 made_up.py
 python3 -B "$ROOT/bench/peers/run.py" --report-only --folder results --docs docs >/dev/null
 page=docs/benchmarks.md
 has() { grep -Fqx -e "$1" $page || { echo "the page lacks: $1"; cat $page; exit 1; }; }
-has '| processor | Abacus 3, 2 used |'
+has '| processor | Abacus 3 |'
+has '| processors available | 2 |'
 has '| instruction set of maml.cpp | avx2 |'
 has '| measured peak, 1 thread | 40 GFLOP/s (float32, 40 to 40) |'
-has '| maml.cpp | abc1234 |'
+has '| maml.cpp | abc1234, def5678 |'
 has '| JAX | 0.1.2 |'
 has '| higher | absent |'
 has '**higher is absent**: it was not installed where this was measured.'
