@@ -15,7 +15,7 @@ PY
 cat >maml <<'SH'
 #!/bin/bash
 case "$1 $2" in
-  "version ") printf 'maml 0\ncompiler: gcc 1.2.3\ninstruction sets: baseline avx2 avx512; in use: avx2\nprocessors: 2\n' ;;
+  "version ") printf '%s\n' 'maml 0' 'compiler: gcc 1.2.3' 'instruction sets: baseline avx2 avx512; in use: avx2' ;;
   "bench pictures") echo "maml: [data.file] there is no pictures.maml" >&2; exit 2 ;;
   "bench "*)
     mapfile -t lines <figures
@@ -25,7 +25,7 @@ case "$1 $2" in
     echo "{\"isa\": \"$MAML_ISA\", \"gflops\": $speed, \"peak_gflops\": $peak}" ;;
 esac
 SH
-# count: instructions of an iteration; what comes before them differs from call to call, as long as both are of one kind.
+# count: instructions of an iteration; those before the first are always as many.
 mkdir bin none
 cat >bin/valgrind <<'SH'
 #!/bin/bash
@@ -34,15 +34,15 @@ echo "==1== Collected : $((123456 + $(<count) * ${@: -1}))" >&2
 SH
 chmod +x maml bin/valgrind
 python=$(python3 -c 'import sys; print(sys.executable)')
+compares=("$python" -B "$ROOT/bench/guard.py" --maml "$PWD/maml" --baseline baseline.json)
 
 cases=0
 # guard STATUS ARGUMENTS...: its exit status, and what it said in said.txt.
 guard() {
   local wanted=$1 status=0; shift
   cases=$((cases + 1))
-  PATH=$PWD/bin:$PATH "$python" -B "$ROOT/bench/guard.py" --maml "$PWD/maml" --baseline baseline.json "$@" >said.txt 2>&1 ||
-    status=$?
-  [ "$status" = "$wanted" ] || { echo "case $cases: exit status $status in the place of $wanted"; cat said.txt; exit 1; }
+  PATH=$PWD/bin:$PATH "${compares[@]}" "$@" >said.txt 2>&1 || status=$?
+  [ "$status" = "$wanted" ] || { echo "case $cases: exit status $status, wanted $wanted"; cat said.txt; exit 1; }
 }
 says() { grep -Eq -e "$1" said.txt || { echo "case $cases: wanted: $1"; cat said.txt; exit 1; }; }
 figures() { printf '%s\n' "$@" >figures; }
@@ -118,7 +118,7 @@ guard 77 --only times --update pictures
 says 'not compared +pictures on avx2, 1 thread: maml: \[data\.file\] there is no pictures\.maml'
 cmp baseline.json before.json
 rm bin/valgrind
-PATH=$PWD/none "$python" -B "$ROOT/bench/guard.py" --maml "$PWD/maml" --baseline baseline.json --only counts >said.txt && exit 1
+PATH=$PWD/none "${compares[@]}" --only counts >said.txt && exit 1
 says 'not compared +sinusoid-10shot on avx2: valgrind is not installed'
 says '^0 held, 0 slower, 2 not compared'
 sed -i -E 's/"processor": "[^"]*"/"processor": "another"/; s/gcc 1\.2\.3/gcc 1.2.4/' baseline.json
@@ -129,5 +129,8 @@ says 'has no row of compiler gcc 1\.2\.3'
 guard 0 --update "${times[@]}"
 guard 0 "${times[@]}"
 grep -q '"another", "preset": "waves", "isa": "avx512", "threads": 1, "peak_fraction": 0.5}' baseline.json
-python3 -c 'import json; rows = json.load(open("baseline.json"))["times"]; assert len({r["processor"] for r in rows}) == 2, rows'
+python3 -c '
+import json
+rows = json.load(open("baseline.json"))["times"]
+assert len({row["processor"] for row in rows}) == 2, rows'
 echo "$cases cases"
