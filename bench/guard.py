@@ -264,8 +264,8 @@ def main():
         print(f"\n{counts[HELD]} rows written, {counts[UNKNOWN]} not measured")
         return NOT_COMPARED if counts[UNKNOWN] else 0
     if counts[UNKNOWN]:
-        print("\nRows not compared say nothing. `scripts/bench-guard --update` adds those that the baseline lacks, on a")
-        print("quiet machine of that kind and at a commit known to be fast; then commit bench/baseline.json.")
+        print("\nRows not compared say nothing. `scripts/bench-guard --update` adds those that the baseline lacks, on")
+        print("a quiet machine of that kind and at a commit known to be fast; then commit bench/baseline.json.")
     print(f"\n{counts[HELD]} held, {counts[SLOWER]} slower, {counts[UNKNOWN]} not compared")
     return 1 if counts[SLOWER] else NOT_COMPARED if counts[UNKNOWN] else 0
 
