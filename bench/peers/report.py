@@ -89,7 +89,8 @@ def sizes(w):
 
 def heading(name):
     w = workloads.workload(name)
-    return f"### {w.preset}, {TWIN_NAMES[w.algorithm]}\n\n{sizes(w)}."
+    changed = "".join(f", {word}" for word in name.split(",")[1:])
+    return f"### {w.preset}, {TWIN_NAMES[w.algorithm]}{changed}\n\n{sizes(w)}."
 
 
 def times_table(results, kind, workload, unit=1e3):
