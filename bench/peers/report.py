@@ -169,7 +169,7 @@ def draw(figure, title, axis, unit, lines):
     from matplotlib import pyplot
 
     pyplot.rcParams["svg.hashsalt"] = "maml"
-    drawn, axes = pyplot.subplots(1, 2, figsize=(9, 3.4), constrained_layout=True)
+    drawn, axes = pyplot.subplots(1, 2, figsize=(9, 4), constrained_layout=True)
     for ax, only_ours in zip(axes, (False, True)):
         for name, points in lines.items():
             if points and (not only_ours or name.startswith("maml.cpp")):
@@ -178,8 +178,8 @@ def draw(figure, title, axis, unit, lines):
                 ax.plot(*zip(*points), marker="o", ms=4, label=name, **style)
         ax.set(xlabel=axis, ylabel=unit, xlim=(0, None), ylim=(0, None))
         ax.grid(alpha=0.3)
-        ax.legend(fontsize=7, frameon=False)
     drawn.suptitle(title, fontsize=10)
+    drawn.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     figure.parent.mkdir(parents=True, exist_ok=True)
     drawn.savefig(figure, metadata={"Date": None})
     pyplot.close(drawn)
