@@ -212,15 +212,20 @@ template <class T> MetaBatch<T>::MetaBatch(const Model& model, const Domain& dom
   else if (options.group == 0)
     fitting.group = suitable_group(options.tasks, threads,
                                    task_flops(model, domain, fitting.algorithm, fitting.inner,
-                                              {options.ways, options.shots, options.query_shots}));
-  const std::size_t groups = (options.tasks + fitting.group - 1) / fitting.group;
-  fitting.threads = static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(threads), groups));
+                                              {options.ways, options.shots, options.query_shots}) /
+                                       (2 * fitting.inner.steps + 1));
+  const auto useful_threads = [&] {
+    const std::size_t groups = (options.tasks + fitting.group - 1) / fitting.group;
+    return static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(threads), groups));
+  };
+  fitting.threads = useful_threads();
   while (!impl_) {
     try {
       impl_ = std::make_unique<Impl>(model, domain, fitting);
     } catch (const BudgetError&) {
       if (options.group == 0 && fitting.group > 1) {
         fitting.group = 1;
+        fitting.threads = useful_threads();
         continue;
       }
       if (fitting.threads == 1) throw;
@@ -267,12 +272,12 @@ template <class T> void MetaBatch<T>::release() {
 template class MetaBatch<float>;
 template class MetaBatch<double>;
 
-std::size_t suitable_group(std::size_t tasks, int workers, double task_flops) {
-  // Calls cost about as much as that much arithmetic, once a group.
-  constexpr double calls_flops = 8e4, good_enough = 1.05;
+std::size_t suitable_group(std::size_t tasks, int workers, double pass_flops) {
+  // A pass's calls cost about as much as that much arithmetic, once a group.
+  constexpr double calls_flops = 2.7e4, good_enough = 1.05;
   const auto cost = [&](std::size_t group) {
     const std::size_t groups = (tasks + group - 1) / group, count = static_cast<std::size_t>(workers);
-    return static_cast<double>((groups + count - 1) / count) * (static_cast<double>(group) * task_flops + calls_flops);
+    return static_cast<double>((groups + count - 1) / count) * (static_cast<double>(group) * pass_flops + calls_flops);
   };
   double least = cost(1);
   for (std::size_t group = 2; group <= tasks; ++group) least = std::min(least, cost(group));

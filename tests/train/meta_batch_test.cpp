@@ -42,14 +42,14 @@ constexpr std::size_t plenty = std::size_t{64} << 20;
 }  // namespace
 
 TEST_CASE("meta-batch: small tasks share calls, large ones do not, and workers have even shares") {
-  CHECK(suitable_group(25, 1, 4e5) == 5);
-  CHECK(suitable_group(25, 2, 4e5) == 13);
-  CHECK(suitable_group(32, 2, 2e8) == 1);
-  CHECK(suitable_group(1, 2, 4e5) == 1);
+  CHECK(suitable_group(25, 1, 1.3e5) == 5);
+  CHECK(suitable_group(25, 2, 1.3e5) == 13);
+  CHECK(suitable_group(32, 2, 7e7) == 1);
+  CHECK(suitable_group(1, 2, 1.3e5) == 1);
   CHECK(suitable_group(3, 8, 1) == 1);
   for (std::size_t tasks = 1; tasks < 40; ++tasks)
     for (const int workers : {1, 2, 3, 8}) {
-      const std::size_t group = suitable_group(tasks, workers, 4e5);
+      const std::size_t group = suitable_group(tasks, workers, 1.3e5);
       CHECK(group >= 1);
       CHECK(group <= tasks);
     }
