@@ -131,8 +131,7 @@ private:
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<Domain> make_given(Shape input, GivenSource<T> source, const GivenOptions& options) {
+template <class T> std::unique_ptr<Domain> make_given(Shape input, GivenSource<T> source, const GivenOptions& options) {
   return std::make_unique<Given<T>>(std::move(input), std::move(source), options);
 }
 

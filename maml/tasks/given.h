@@ -32,7 +32,6 @@ template <class T> using GivenSource = std::function<GivenTask<T>(const Draw& dr
 
 /// Tasks that somebody else makes. Their numbers of rows may differ from task to task. Nothing is copied, but where a
 /// query batch begins with the support rows, or numbers are asked for in the other precision.
-template <class T>
-std::unique_ptr<Domain> make_given(Shape input, GivenSource<T> source, const GivenOptions& = {});
+template <class T> std::unique_ptr<Domain> make_given(Shape input, GivenSource<T> source, const GivenOptions& = {});
 
 }  // namespace maml

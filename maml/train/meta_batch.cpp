@@ -116,7 +116,8 @@ private:
 
   void take_hands() {
     while (hands_.size() < static_cast<std::size_t>(workers_.count()))
-      hands_.push_back({domain_.group<T>(group_, episode_), loop_.adaptation(adaptation_, shape_.fixed_support),
+      hands_.push_back({domain_.group<T>(group_, episode_),
+                        loop_.adaptation(adaptation_, shape_.fixed_support),
                         MetaGradient<T>(group_, parameters_, rates_),
                         {adaptation_.support_rows, adaptation_.query_rows}});
   }
@@ -201,8 +202,7 @@ private:
 };
 
 template <class T> MetaBatch<T>::MetaBatch(const Model& model, const Domain& domain, const MetaBatchOptions& options) {
-  require(options.tasks >= 1 && options.threads >= 0, "MetaBatch",
-          "tasks must be at least 1, threads at least 0");
+  require(options.tasks >= 1 && options.threads >= 0, "MetaBatch", "tasks must be at least 1, threads at least 0");
   require_fit(model, domain);
   MetaBatchOptions fitting = options;
   fitting.inner = resolved_inner(options.inner, options.algorithm, model);

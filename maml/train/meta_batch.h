@@ -26,8 +26,8 @@ struct MetaBatchOptions {
 };
 
 /// Tasks that each of so many workers had best adapt at once: few where tasks are large, as many as spread the cost of
-/// calls over them where they are small, and so that all workers have the same share. pass_flops: of one pass of a task,
-/// of which a meta-gradient with K inner steps has 2 K + 1.
+/// calls over them where they are small, and so that all workers have the same share. pass_flops: of one pass of a
+/// task, of which a meta-gradient with K inner steps has 2 K + 1.
 std::size_t suitable_group(std::size_t tasks, int workers, double pass_flops);
 
 /// One outer gradient; means over the tasks unless said otherwise.

@@ -186,7 +186,8 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("train.checkpoint_every", o.train.checkpoint_every, "iterations between checkpoints; 0 = only at the end");
   v("train.log_every", o.train.log_every, "iterations a row of metrics.csv is the mean of");
   v("train.memory_mib", o.train.memory_mib, "budget of the engine in MiB; results do not depend on it");
-  v("train.group", o.train.group, "tasks one worker adapts at once, 0: as suits their size; results do not depend on it");
+  v("train.group", o.train.group,
+    "tasks one worker adapts at once, 0: as suits their size; results do not depend on it");
   v("train.init", o.train.init, "a checkpoint, or any safetensors file, to take initial parameters from");
   v("train.init_take", o.train.init_take, "patterns of the parameters to take from it, ! takes away");
   v("eval.tasks", o.eval.tasks, "test tasks");
