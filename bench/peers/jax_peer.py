@@ -6,7 +6,7 @@
     mixflow              each inner step's reverse pass by forward over reverse (custom_vjp), as MixFlow-MG; else
                          reverse over reverse
     remat                each inner step's activations computed again in the reverse pass (jax.checkpoint)
-    scan                 many meta-iterations in one call (jax.lax.scan)
+    scan                 many meta-iterations in one call (jax.lax.scan); sinusoids only
 """
 
 import os
@@ -39,6 +39,10 @@ def import_jax(threads, devices, dtype):
 class JaxPeer:
     def __init__(self, w, form, dtype, threads):
         self.w, self.words, self.dtype = w, form.split("+"), dtype
+        if "mixflow" in self.words and w.algorithm == "anil":
+            raise ValueError(f"{w.name}: the form mixflow takes support data as constants; ANIL's features are none")
+        if "scan" in self.words and w.images:
+            raise ValueError(f"{w.name}: the form scan is for sinusoids")
         self.jax = import_jax(threads, "shard" in self.words, dtype)
         self.devices = threads if "shard" in self.words else 1
 
@@ -146,23 +150,17 @@ class JaxPeer:
             along = jax.jvp(lambda a: gradients(a, frozen, *data), (adapted,), (v,))[1]
             d_adapted, d_frozen = jax.tree.map(lambda product: -w.alpha * product, along)
             d_adapted = jax.tree.map(lambda a, b: a + b, v, d_adapted)
-            d_data = self.data_cotangents(support_loss, adapted, frozen, data, v)
-            return d_adapted, d_frozen, *d_data
+            return d_adapted, d_frozen, *(self.no_cotangent(part) for part in data)
 
         step.defvjp(lambda *given: (plain(*given), given), backward)
         return step
 
-    def data_cotangents(self, support_loss, adapted, frozen, data, v):
-        """In ANIL the support features depend on the body; elsewhere data are constants."""
+    def no_cotangent(self, data):
+        """Data are constants."""
         import numpy as np
 
-        jax, (x, y) = self.jax, data
-        zero_y = np.zeros(y.shape, jax.dtypes.float0) if self.w.images else jax.numpy.zeros_like(y)
-        if self.w.algorithm != "anil":
-            return jax.numpy.zeros_like(x), zero_y
-        by_x = jax.grad(support_loss, 2)
-        along = jax.jvp(lambda a: by_x(a, frozen, x, y), (adapted,), (v,))[1]
-        return -self.w.alpha * along, zero_y
+        is_float = self.jax.numpy.issubdtype(data.dtype, self.jax.numpy.floating)
+        return self.jax.numpy.zeros_like(data) if is_float else np.zeros(data.shape, self.jax.dtypes.float0)
 
     def adapt(self, theta, x, y, steps):
         """(adapted, frozen) parameters after the inner steps; x are features where the body is frozen."""
@@ -249,7 +247,7 @@ class JaxPeer:
             return self.adam(state, self.meta_loss_gradient(state[0], batch))
 
         if "scan" in self.words:
-            at_once = 200 if not self.w.images else len(batches)
+            at_once = 200
             stacked = self.arrays(jax.tree.map(lambda *parts: jnp.stack(parts), *batches))
 
             def many(state, stacked):

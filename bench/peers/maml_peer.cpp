@@ -169,7 +169,6 @@ template <class Call> Json timed(double seconds, Call&& call) {
 }
 
 Json time_iterations(const Setting& setting, int threads, double seconds, double started) {
-  const double base = peak_rss_mb();
   auto theta = setting.parameters<float>();
   MetaBatch<float> batch(setting.model, setting.domain, setting.batch_options<float>(threads));
   OuterOptimiser<float> outer(setting.options.outer, theta.size());
@@ -178,7 +177,6 @@ Json time_iterations(const Setting& setting, int threads, double seconds, double
   iterate();
   const double first = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   Json result = timed(seconds, iterate);
-  result["base_mb"] = base;
   result["peak_mb"] = peak_rss_mb();
   if (started > 0) result["start_to_first"] = first - started;
   result["isa"] = isa_name(active_isa());

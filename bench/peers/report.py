@@ -201,7 +201,8 @@ METHOD = """\
 * The share of peak is of multiply-add chains measured in maml.cpp's processes right after its iterations
   ([performance.md](performance.md)).
 * JAX: one jit of the whole meta-iteration, which overwrites parameters and moments (donated). PyTorch, learn2learn and
-  higher run eagerly; torch.compile has the meta-gradient, not Adam's update.
+  higher run eagerly; torch.compile has the meta-gradient; Adam's update is
+  PyTorch's fused one for all of them.
 * Batch norm has no gamma and its bias is not adapted, as in the original: learn2learn's `adapt` cannot leave parameters
   out, so there its `maml_update` is called with gradients of the adapted ones.
 * Adaptation takes arrays in and gives one prediction out; batch norm's statistics are those of the support rows.

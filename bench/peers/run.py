@@ -1,11 +1,13 @@
 """Measures maml.cpp and the other systems on the same workloads, in turns: see `scripts/bench-peers --help`.
 
 Every measurement is a process of its own, pinned to as many processors as it has threads. Results go to results.jsonl
-line by line, and what is there is not measured again: a run that was broken off goes on. peers.json is made of them.
+line by line, and what is there is not measured again: a run that was broken off goes on, unless machine, versions or
+maml.cpp's program have changed since. peers.json is made of them.
 """
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -43,6 +45,22 @@ def parse_arguments():
     parser.add_argument("--folder", type=pathlib.Path, default=workloads.ROOT / "build/peers", help=argparse.SUPPRESS)
     parser.add_argument("--docs", type=pathlib.Path, default=workloads.ROOT / "docs", help="where the page goes [docs]")
     return parser.parse_args()
+
+
+def siblings(processor):
+    """The processors of one core with this one, as text; of a machine that does not say, itself."""
+    path = pathlib.Path(f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")
+    return path.read_text().strip() if path.exists() else str(processor)
+
+
+def choose(allowed, count, siblings):
+    """So many of the allowed processors, of different cores as far as there are any."""
+    first, further, cores = [], [], set()
+    for processor in sorted(allowed):
+        core = siblings(processor)
+        (further if core in cores else first).append(processor)
+        cores.add(core)
+    return (first + further)[:count]
 
 
 def prepare(processors):
@@ -91,7 +109,7 @@ class Runner:
         else:
             environment["JAX_ENABLE_COMPILATION_CACHE"] = "false"
             environment["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
-        processors = sorted(os.sched_getaffinity(0))[:threads]
+        processors = choose(os.sched_getaffinity(0), threads, siblings)
         try:
             done = subprocess.run(
                 command,
@@ -174,7 +192,7 @@ def check_equal(runner, checks, log):
         yield workload, rows
 
 
-def check_predictions(runner, results):
+def check_predictions(runner):
     """Largest relative difference of each system's prediction from maml.cpp's, by (workload, system, form)."""
     from safetensors.numpy import load_file
 
@@ -187,7 +205,10 @@ def check_predictions(runner, results):
         ours = found.get((workload, "maml", "kept"))
         if ours is not None:
             difference = float(abs(prediction - ours).max() / max(abs(ours).max(), 1e-30))
-            rows.append({"workload": workload, "system": system, "form": form, "difference": difference})
+            agrees = difference <= plan.MOST_DIFFERENCE
+            rows.append(
+                {"workload": workload, "system": system, "form": form, "difference": difference, "agrees": agrees}
+            )
     return rows
 
 
@@ -222,10 +243,22 @@ def versions(runner):
     }
 
 
+def made_by(runner, document):
+    """For each system what its results belong to: machine, versions, and for maml.cpp the very program."""
+    machine = [document["cpu"], *document["instruction_sets"], document["processors"]]
+    found = document["versions"]
+    needs = {system: ("numpy", *modules) for system, modules in plan.MODULES.items()}
+    made = {
+        system: json.dumps([*machine, document["python"], *(f"{name} {found[name]}" for name in names)])
+        for system, names in needs.items()
+    }
+    digest = hashlib.sha256(runner.program.read_bytes()).hexdigest() if runner.program.exists() else "absent"
+    return made | {"maml": json.dumps([*machine, digest])}
+
+
 def main():
     a = parse_arguments()
     runner = Runner(a.folder, a.build)
-    store = plan.Store(a.folder / "results.jsonl", fresh=a.fresh)
     result_file = a.folder / "peers.json"
     started = time.time()
 
@@ -239,6 +272,9 @@ def main():
             sys.exit("bench-peers: there is one processor here; --threads 1 measures with that")
         present = plan.present_systems(a.systems)
         document |= versions(runner) | {"absent": plan.absent_systems(present, a.systems)}
+        before, document["made_by"] = document.get("made_by", {}), made_by(runner, document)
+        if before != document["made_by"]:
+            document["checks"] = []
         measurements = plan.measurements(present, a)
         checks = plan.checks(measurements)
         known = document.setdefault("checks", [])
@@ -247,10 +283,13 @@ def main():
             kept = [row for row in document["checks"] if (row["workload"], row["system"], row["form"]) not in made]
             document["checks"] = kept + rows
             result_file.write_text(json.dumps(document, indent=1))
-        if not all(row.get("agrees", True) for row in document["checks"]):
-            sys.exit("the meta-gradients differ; nothing was measured (build/peers/peers.json has the errors)")
+        failed = [row for row in document["checks"] if not row.get("agrees", False)]
+        if failed:
+            names = ", ".join("{workload} {system} {form}".format(**row) for row in failed)
+            sys.exit(f"no equal meta-gradient, nothing was measured: {names} ({result_file} has the errors)")
         if a.check_only:
             return
+        store = plan.Store(a.folder / "results.jsonl", document["made_by"], a.fresh)
         todo = [m for m in measurements if not store.has(m)]
         log(f"{len(todo)} of {len(measurements)} measurements to make")
         for i, m in enumerate(todo, 1):
@@ -260,9 +299,15 @@ def main():
             store.add(m, result | {"commit": document["commit"]})
             told = result.get("error") or f"{result['seconds'] * 1e3:.3f} ms"
             log(f"{i}/{len(todo)} {m.kind} {m.workload} {m.system} {m.form} {m.threads} threads: {told}")
-        document["predictions"] = check_predictions(runner, store.results)
+        document["predictions"] = check_predictions(runner)
+    else:
+        store = plan.Store(a.folder / "results.jsonl", document.get("made_by"))
     document["results"] = store.results
     result_file.write_text(json.dumps(document, indent=1))
+    wrong = [row for row in document.get("predictions", []) if not row.get("agrees", True)]
+    if wrong:
+        names = ", ".join("{workload} {system} {form} {difference:.0e}".format(**row) for row in wrong)
+        sys.exit(f"predictions differ by more than {plan.MOST_DIFFERENCE:.0e}, no page was written: {names}")
     report.write(document, a.docs)
     log(f"wrote {a.docs / 'benchmarks.md'}")
 

