@@ -7,6 +7,7 @@
 #include "cli/train_report.h"
 #include "cli/verbs.h"
 #include "maml/base/error.h"
+#include "maml/io/csv_log.h"
 #include "maml/kernels/isa.h"
 
 namespace maml::cli {
@@ -23,7 +24,7 @@ struct Arguments {
   std::optional<double> alpha;
   std::optional<std::uint64_t> seed;
   int threads = 0;
-  bool json = false;
+  bool json = false, csv = false;
 
   /// Whether other tasks, or another way of adapting to them, are asked for than the protocol's.
   bool overrides() const {
@@ -38,6 +39,7 @@ void check(const Arguments& a) {
     require(!value || *value > 0, flag, "must be at least 1");
   require(!a.alpha || *a.alpha > 0, "--alpha", "must be above 0");
   require(a.threads >= 0, "--threads", "must be 0 (all processors) or above");
+  require(!a.json || !a.csv, "--csv", "does not go with --json (choose one)");
 }
 
 /// The protocols to evaluate by: the one named, else both of the literature for classifiers, else the config's own.
@@ -74,6 +76,7 @@ bool is_as_published(const Arguments& a, const Protocol& p) {
 
 /// A model to evaluate; folder: that of its run, if it is one's.
 struct Subject {
+  std::string name;  ///< of the run's folder, or of the file of weights
   LoadedModel model;
   std::optional<RunFolder> folder;
 };
@@ -81,12 +84,12 @@ struct Subject {
 std::vector<Subject> subjects(const Arguments& a) {
   std::vector<Subject> result;
   if (!a.weights.empty()) {
-    result.push_back({load_model(named_options(a.run), a.weights), {}});
+    result.push_back({a.weights, load_model(named_options(a.run), a.weights), {}});
   } else {
     for (const auto& path : runs_in(a.run)) {
       LoadedRun run = load_run(path);
       RunFolder folder = run.folder;
-      result.push_back({std::move(run), std::move(folder)});
+      result.push_back({path, std::move(run), std::move(folder)});
     }
   }
   for (auto& subject : result) {
@@ -97,6 +100,30 @@ std::vector<Subject> subjects(const Arguments& a) {
     subject.model.options = resolved(subject.model.options);
   }
   return result;
+}
+
+/// A row for each run, protocol and step. Nothing but names may hold what CSV wants quoted; what is not known, or not
+/// finite, is an empty cell.
+void print_csv(const std::vector<Subject>& models, const std::vector<std::vector<EvaluationSummary>>& evaluations) {
+  const auto quoted = [](const std::string& text) {
+    if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+    std::string result = "\"";
+    for (const char c : text) result += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return result + "\"";
+  };
+  std::cout
+      << "run,protocol,split,tasks,ways,shots,query_shots,statistics,alpha,seed,iteration,metric,step,mean,ci95\n";
+  for (const auto& of_protocol : evaluations)
+    for (std::size_t i = 0; i < models.size(); ++i) {
+      const EvaluationSummary& summary = of_protocol[i];
+      const Protocol& p = summary.protocol;
+      for (const auto& step : summary.steps)
+        std::cout << quoted(models[i].name) << "," << p.name << "," << p.split << "," << p.tasks << "," << p.ways << ","
+                  << p.shots << "," << p.query_shots << "," << (p.statistics ? to_string(*p.statistics) : "") << ","
+                  << (p.alpha != 0 ? shortest_text(p.alpha) : "") << "," << p.seed << ","
+                  << (summary.iteration ? std::to_string(*summary.iteration) : "") << "," << summary.metric << ","
+                  << step.step << "," << shortest_text(step.mean) << "," << shortest_text(step.ci95) << "\n";
+    }
 }
 
 int run(const Arguments& a) {
@@ -115,6 +142,10 @@ int run(const Arguments& a) {
       if (subject.folder && !subject.folder->is_packed() && !a.overrides())
         save_evaluation(subject.folder->evaluation(), evaluations[i].back());
     }
+  }
+  if (a.csv) {
+    print_csv(models, evaluations);
+    return 0;
   }
   if (a.json) {
     if (models.size() > 1) {
@@ -144,6 +175,7 @@ constexpr auto examples = R"(Examples:
   maml eval runs/sinusoid-10shot                  a table: step, mean, 95 % interval, published values
   maml eval runs/sinusoid-10shot --tasks 10000 --steps 20 --json
   maml eval runs/sinusoid-10shot --shots 5 --alpha 0.01
+  maml eval runs/sinusoid-10shot --csv >steps.csv
   maml eval runs/omniglot-5way-1shot              both protocols of the literature
   maml eval runs/omniglot-5way-1shot --protocol strict --statistics transductive
   maml eval mini-imagenet-5way-1shot --weights theirs.safetensors
@@ -185,6 +217,7 @@ void add_eval(CLI::App& program, Chosen& chosen) {
       ->allow_extra_args(false);
   verb->add_option("--threads", a->threads, "0: all processors; results do not depend on it")->type_name("N");
   verb->add_flag("--json", a->json, "Prints one JSON object");
+  verb->add_flag("--csv", a->csv, "Prints a table for programs: a row for each run, protocol and step");
   verb->footer(examples);
   verb->callback([a, &chosen] { chosen = [a] { return run(*a); }; });
 }

@@ -16,6 +16,21 @@ assert all(row["mean"] > 0 and row["ci95"] > 0 for row in result["steps"]), resu
 PY
 "$MAML" eval run --json >own.txt
 cmp own.txt run/eval.json
+# As CSV: the same numbers, to the bit; a comma in a name is quoted.
+cp -r run 'a, "run"'
+"$MAML" eval 'a, "run"' --csv >eval.csv
+python3 - <<'PY'
+import csv, json
+rows = list(csv.DictReader(open("eval.csv", newline="")))
+own, = json.load(open("own.txt"))["evaluations"]
+assert [(int(r["step"]), float(r["mean"]), float(r["ci95"])) for r in rows] == \
+    [(s["step"], s["mean"], s["ci95"]) for s in own["steps"]], rows
+for r in rows:
+    assert r["run"] == 'a, "run"' and r["metric"] == own["metric"] and int(r["iteration"]) == own["iteration"], r
+    assert r["statistics"] == r["alpha"] == "" and None not in r, r
+    for key in ("name", "split", "tasks", "ways", "shots", "query_shots", "seed"):
+        assert r["protocol" if key == "name" else key] == str(own["protocol"][key]), (key, r)
+PY
 # Published values stand beside their own protocol alone; strict has 15 query examples whatever the shots.
 "$MAML" train sinusoid-5shot --set data.shots=15 --set train.iterations=2 --quiet --out published
 "$MAML" eval published --tasks 20 | grep 'published' >/dev/null

@@ -1,0 +1,111 @@
+#include <array>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "cli/common.h"
+#include "cli/verbs.h"
+#include "maml/base/error.h"
+#include "maml/base/nearest.h"
+#include "maml/export/npz.h"
+#include "maml/io/safetensors.h"
+#include "maml/train/adapted_file.h"
+#include "maml/train/checkpoint.h"
+#include "maml/train/run_folder.h"
+
+namespace maml::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::string model, format, out;
+  bool overwrite = false;
+};
+
+/// The tensors of a run's best weights, or of an adapted model, with the metadata that say what they are.
+TensorFile tensors_of(const std::string& name) {
+  if (is_adapted_file(name)) {
+    (void)read_adapted(name);  // says what is wrong with it
+    return read_checked(name);
+  }
+  const LoadedRun run = load_run(runs_in(name).front());
+  TensorFile file = to_tensors(*run.model, run.options, run.weights);
+  file.metadata = {{"config", to_toml(run.options)}, {"iteration", std::to_string(run.iteration)}};
+  if (const auto licence = licence_of(run.options.data); !licence.empty()) file.metadata["licence"] = licence;
+  return file;
+}
+
+void export_npz(const Arguments& a) {
+  write_npz(a.out, tensors_of(a.model));
+}
+
+void export_safetensors(const Arguments& a) {
+  write_checked(a.out, tensors_of(a.model));
+}
+
+/// What --format takes. write: makes a.out of a.model, whole or not at all; throws Error with the reason.
+struct Format {
+  const char* name;
+  const char* extension;
+  void (*write)(const Arguments&);
+};
+constexpr std::array formats = {Format{"npz", ".npz", export_npz},
+                                Format{"safetensors", ".safetensors", export_safetensors}};
+
+const Format& format_named(const std::string& name) {
+  std::vector<std::string> names;
+  names.reserve(formats.size());
+  for (const auto& format : formats) {
+    if (format.name == name) return format;
+    names.emplace_back(format.name);
+  }
+  require(!name.empty(), "--format", "is missing (one of ", join(names), ")");
+  fail("--format", "does not know '", name, "'", did_you_mean(name, names), " (one of ", join(names), ")");
+}
+
+int run(Arguments a) {
+  require(!a.model.empty(), "export", "name the folder of a run, or an adapted model (maml export RUN --format npz)");
+  const Format& format = format_named(a.format);
+  if (a.out.empty()) {
+    const std::string name = is_adapted_file(a.model) ? fs::path(a.model).stem().string() : short_name(a.model);
+    a.out = name + format.extension;
+  }
+  std::error_code unreadable;
+  const bool is_itself = fs::equivalent(a.out, a.model, unreadable);
+  require(!is_itself, a.out, "is what is to be exported (choose another --out)");
+  require(a.overwrite || !fs::exists(a.out, unreadable), a.out,
+          "exists already (choose another --out, or add --overwrite)");
+  format.write(a);
+  std::cout << "Written: " << a.out << "\n";
+  return 0;
+}
+
+constexpr auto examples = R"(Examples:
+  maml export runs/sinusoid-10shot --format npz            sinusoid-10shot.npz in this folder
+  maml export zoo/omniglot-5way-1shot --format safetensors --out omniglot.safetensors
+  maml export birds.safetensors --format npz               an adapted model, its support set included where it
+                                                           needs one to predict
+
+The weights are those of the best validation, under PyTorch's names and in its layouts: convolutions (out, in, kh, kw),
+linear (out, in), one after a flatten with its inputs by C, H, W. Learned rates are alpha.NAME, running statistics
+state.NAME. Beside them: the config, and the terms of the data where there are any.)";
+
+}  // namespace
+
+void add_export(CLI::App& program, Chosen& chosen) {
+  auto* verb = program.add_subcommand("export", "Writes a run's or an adapted model's weights for other programs");
+  const auto a = std::make_shared<Arguments>();
+  verb->add_option("model", a->model, "The folder of a run, or a file that maml adapt --out wrote")
+      ->type_name("RUN|FILE");
+  std::string names;
+  for (const auto& format : formats) names += (names.empty() ? "" : ", ") + std::string(format.name);
+  verb->add_option("--format", a->format, "One of " + names)->type_name("NAME");
+  verb->add_option("--out", a->out, "The file [NAME.FORMAT in this folder]")->type_name("FILE");
+  verb->add_flag("--overwrite", a->overwrite, "Replaces --out if it exists");
+  verb->footer(examples);
+  verb->callback([a, &chosen] { chosen = [a] { return run(*a); }; });
+}
+
+}  // namespace maml::cli
