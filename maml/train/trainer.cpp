@@ -1,6 +1,5 @@
 #include "maml/train/trainer.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -13,8 +12,7 @@
 #include "maml/io/csv_log.h"
 #include "maml/io/folder_lock.h"
 #include "maml/kernels/isa.h"
-#include "maml/train/meta_batch.h"
-#include "maml/train/outer.h"
+#include "maml/train/outer_loop.h"
 
 #ifndef MAML_VERSION
 #define MAML_VERSION "unknown"
@@ -34,24 +32,11 @@ const std::vector<std::string> metric_columns = {"iteration",  "meta_loss",     
                                                  "validation", "validation_ci95"};
 const std::vector<std::string> timing_columns = {"iteration", "seconds", "iterations_per_second"};
 
-template <class Result> void add_to(MetricSums& sums, const Result& result) {
-  sums.loss += result.loss;
-  sums.before += result.before;
-  sums.after += result.after;
+void add_to(MetricSums& sums, const OuterStep& step) {
+  sums.loss += step.loss;
+  sums.before += step.before;
+  sums.after += step.after;
   ++sums.count;
-}
-
-OptimiserState state_of(const OuterOptimiser<float>& optimiser) {
-  OptimiserState state{optimiser.steps(), {}};
-  for (std::size_t i = 0; i < optimiser.moments(); ++i)
-    state.moments.emplace_back(optimiser.moment(i).begin(), optimiser.moment(i).end());
-  return state;
-}
-
-/// What meta-batches and evaluations may hold, by turns, beside the outer optimiser.
-std::size_t working_budget(const Options& options, const Weights& weights) {
-  const std::size_t all = options.train.memory_mib << 20;
-  return all - std::min(all, OuterOptimiser<float>::bytes(weights.parameters.size() + weights.rates.size()));
 }
 
 /// Throws Error where tasks of validation or testing cannot be drawn, of damaged data say: better now than at the first
@@ -69,19 +54,15 @@ public:
   Run(const Options& options, const RunFolder& folder, const Callbacks& callbacks)
       : lock_(folder.path()), experiment_(options), options_(experiment_.options), folder_(folder),
         callbacks_(callbacks), now_(start()),
-        batch_(*experiment_.model, *experiment_.domain,
-               meta_batch_options(experiment_.options, experiment_.threads(), working_budget(options_, now_.weights))),
-        outer_(options_.outer, now_.weights.parameters.size()),
-        rates_outer_(options_.outer, batch_.learns_rates() ? now_.weights.rates.size() : 0),
+        loop_(*experiment_.model, *experiment_.domain, options_, experiment_.threads(), now_.weights),
         metrics_(CsvLog::resume(folder.metrics(), metric_columns, now_.iteration)),
         timing_(CsvLog::resume(folder.timing(), timing_columns, now_.iteration)) {
     check_later_tasks(experiment_);
-    if (now_.parameters_state) outer_.restore(now_.parameters_state->steps, now_.parameters_state->moments);
-    if (now_.rates_state) rates_outer_.restore(now_.rates_state->steps, now_.rates_state->moments);
+    loop_.restore(now_.parameters_state, now_.rates_state);
     forget_optimisers();
     resumed_at_ = now_.iteration;
-    if (batch_.is_short_of_memory())
-      notice("the memory budget lets only " + std::to_string(batch_.workers()) + " of " +
+    if (loop_.is_short_of_memory())
+      notice("the memory budget lets only " + std::to_string(loop_.workers()) + " of " +
              std::to_string(experiment_.threads()) + " threads work (raise train.memory_mib)");
     record();
     if (!resumes_) save();
@@ -106,7 +87,7 @@ public:
 
 private:
   bool is_multiple(std::int64_t every) const { return every > 0 && now_.iteration % every == 0; }
-  /// Their state lives in outer_ and rates_outer_; a checkpoint has a copy only while it is read or written.
+  /// Their state lives in loop_; a checkpoint has a copy only while it is read or written.
   void forget_optimisers() {
     now_.parameters_state.reset();
     now_.rates_state.reset();
@@ -148,40 +129,25 @@ private:
   }
 
   void iterate() {
-    Weights& weights = now_.weights;
-    const auto iteration = static_cast<std::uint32_t>(now_.iteration);
-    auto& result = batch_.gradient(weights.parameters.data(), weights.rates.data(), weights.state.data(), iteration);
-    if (!std::isfinite(result.loss) || !all_finite<float>(result.gradient) || !all_finite<float>(result.d_rates))
-      give_up(iteration);
-    const OuterOptions& outer = options_.outer;
-    const double rate = scheduled_rate(outer, outer.rate, now_.iteration, options_.train.iterations);
-    outer_.step(weights.parameters.data(), result.gradient.data(), rate);
-    if (batch_.learns_rates()) {
-      const double base = outer.alpha_rate > 0 ? outer.alpha_rate : outer.rate;
-      rates_outer_.step(weights.rates.data(), result.d_rates.data(),
-                        scheduled_rate(outer, base, now_.iteration, options_.train.iterations));
-    }
-    for (std::size_t i = 0; i < weights.state.size(); ++i) weights.state[i] += result.state_delta[i];
-    add_to(now_.sums, result);
-    add_to(reported_, result);
-    rate_ = rate;
+    const OuterStep step = loop_.step(now_.weights, now_.iteration);
+    if (!step.is_finite) give_up();
+    add_to(now_.sums, step);
+    add_to(reported_, step);
+    rate_ = step.rate;
     ++now_.iteration;
   }
 
-  [[noreturn]] void give_up(std::uint32_t iteration) {
-    const Weights& weights = now_.weights;
-    const auto task =
-        batch_.non_finite_task(weights.parameters.data(), weights.rates.data(), weights.state.data(), iteration);
-    fail(folder_.path(), "the loss or its gradient ceased to be finite at iteration ", iteration + 1,
+  [[noreturn]] void give_up() {
+    const auto task = loop_.non_finite_task(now_.weights, now_.iteration);
+    fail(folder_.path(), "the loss or its gradient ceased to be finite at iteration ", now_.iteration + 1,
          task ? ", task " + std::to_string(*task) : std::string(", in the sum over the tasks"),
          " (try a smaller inner.alpha or outer.rate, or clipping: outer.clip = 10; the checkpoint of iteration ",
          saved_at_, " is kept)");
   }
 
   EvaluationSummary evaluated(const Weights& weights, const Protocol& how) {
-    batch_.release();
-    return evaluate(experiment_, weights, how,
-                    {.threads = experiment_.threads(), .budget = working_budget(options_, weights)});
+    loop_.release();
+    return evaluate(experiment_, weights, how, {.threads = experiment_.threads(), .budget = loop_.budget()});
   }
 
   std::optional<EvaluatedStep> validate() {
@@ -236,8 +202,8 @@ private:
            " is kept)");
     metrics_.sync();
     timing_.sync();
-    now_.parameters_state = state_of(outer_);
-    if (batch_.learns_rates()) now_.rates_state = state_of(rates_outer_);
+    now_.parameters_state = loop_.parameters_state();
+    now_.rates_state = loop_.rates_state();
     write_checkpoint(folder_.checkpoint(), *experiment_.model, options_, now_, "checkpoint");
     forget_optimisers();
     saved_at_ = now_.iteration;
@@ -288,8 +254,7 @@ private:
   const Callbacks& callbacks_;
   bool resumes_ = false;
   Checkpoint now_;
-  MetaBatch<float> batch_;
-  OuterOptimiser<float> outer_, rates_outer_;
+  OuterLoop loop_;
   CsvLog metrics_, timing_;
 
   std::int64_t resumed_at_ = 0, saved_at_ = 0, last_row_ = 0;
@@ -304,9 +269,8 @@ private:
 Options require_trainable(const Options& options) {
   const Experiment experiment(options);
   check_later_tasks(experiment);
-  const std::size_t budget = working_budget(experiment.options, experiment.initial());
-  [[maybe_unused]] const MetaBatch<float> made(*experiment.model, *experiment.domain,
-                                               meta_batch_options(experiment.options, experiment.threads(), budget));
+  [[maybe_unused]] const OuterLoop made(*experiment.model, *experiment.domain, experiment.options, experiment.threads(),
+                                        experiment.initial());
   return experiment.options;
 }
 

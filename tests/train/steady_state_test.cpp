@@ -4,8 +4,7 @@
 
 #include "maml/base/error.h"
 #include "maml/train/experiment.h"
-#include "maml/train/meta_batch.h"
-#include "maml/train/outer.h"
+#include "maml/train/outer_loop.h"
 #include "tests/support/allocations.h"
 #include "tests/train/small_run.h"
 
@@ -26,20 +25,16 @@ TEST_CASE("steady state: after the first, a meta-iteration allocates nothing") {
       options.outer.clip = 10;
       options.outer.clip_norm = 100;
       options.train.group = 2;
+      options.train.memory_mib = 8;
       if (options.outer.algorithm == "reptile") options.inner.batch = 2;
       if (options.outer.algorithm == "fomaml") options.inner.step_weights = {0.1, 0.2, 0.7};
       const Experiment experiment(options);
       auto weights = experiment.initial();
-      MetaBatch<float> batch(*experiment.model, *experiment.domain,
-                             meta_batch_options(experiment.options, threads, std::size_t{8} << 20));
-      OuterOptimiser<float> outer(experiment.options.outer, weights.parameters.size());
-      OuterOptimiser<float> rates(experiment.options.outer, batch.learns_rates() ? weights.rates.size() : 0);
+      OuterLoop loop(*experiment.model, *experiment.domain, experiment.options, threads, weights);
       std::size_t start = 0;
-      for (std::uint32_t i = 0; i < 20; ++i) {
+      for (int i = 0; i < 20; ++i) {
         if (i == 1) start = allocations();
-        auto& result = batch.gradient(weights.parameters.data(), weights.rates.data(), nullptr, i);
-        outer.step(weights.parameters.data(), result.gradient.data());
-        if (batch.learns_rates()) rates.step(weights.rates.data(), result.d_rates.data());
+        loop.step(weights, i);
       }
       CHECK(allocations() - start == 0);
     }
