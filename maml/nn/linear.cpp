@@ -5,45 +5,20 @@
 #include <hwy/foreach_target.h>
 
 #include "maml/nn/dispatch.h"
-#include "maml/nn/layer-inl.h"
+#include "maml/nn/linear_pass-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace maml::HWY_NAMESPACE {
 
-/// y = x W + b. W lies (in, out), so that forward and weight gradient read along the outputs; at the border it is
-/// PyTorch's (out, in), and inputs that come from a flatten are ordered C, H, W there.
+/// LinearPass as a layer.
 class Linear : public VectorLayer<Linear> {
 public:
   Linear(const LayerText& text, const Shape& input) : VectorLayer(describe(text, input)) {}
 
-  template <class Pass> void forward(const Frame<Pass>& f) const {
-    using Pair = typename Pass::Pair;
-    Pass::product(ProductShape{f.rows, out(), in(), s(in()), 1, s(out()), 1, s(out())},
-                  std::array<Pair, 1>{Pair{f.x, f.parameter[0]}}, 1, has_bias() ? f.parameter[1] : typename Pass::Ref{},
-                  Into::overwrite, f.y);
-  }
-
-  template <class Pass> void backward(const Frame<Pass>& f) const {
-    using Pair = typename Pass::Pair;
-    // dW = x^T dy
-    Pass::product(ProductShape{in(), out(), f.rows, 1, s(in()), s(out()), 1, s(out())},
-                  std::array<Pair, 1>{Pair{f.x, f.dy}}, 1, {}, Into::overwrite, f.d_parameter[0]);
-    if (has_bias()) {
-      Pass::zero(f.d_parameter[1], out());
-      Pass::add_row_sum(f.dy, f.rows, out(), f.d_parameter[1]);
-    }
-    // dx = dy W^T
-    if (f.dx)
-      Pass::product(ProductShape{f.rows, in(), out(), s(out()), 1, 1, s(out()), s(in())},
-                    std::array<Pair, 1>{Pair{f.dy, f.parameter[0]}}, 1, {}, Into::overwrite, f.dx);
-  }
+  template <class Pass> void forward(const Frame<Pass>& f) const { pass_.forward(f); }
+  template <class Pass> void backward(const Frame<Pass>& f) const { pass_.backward(f); }
 
 private:
-  std::size_t in() const { return in_; }
-  std::size_t out() const { return out_; }
-  bool has_bias() const { return info().parameters.size() == 2; }
-  static std::ptrdiff_t s(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
-
   static LayerInfo describe(const LayerText& text, const Shape& input) {
     const std::size_t out = text.size(0, "number of outputs"), in = input.size();
     require(input.extents.size() == 1, "linear", "wants a vector, but its input is ", to_string(input),
@@ -73,7 +48,7 @@ private:
     return order;
   }
 
-  const std::size_t in_ = info().input.size(), out_ = info().output.size();
+  const LinearPass pass_{info().input.size(), info().output.size(), info().parameters.size() == 2};
 };
 
 LayerPtr make_linear(const LayerText& text, const Shape& input) {
