@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# An adapted conv4, read by PyTorch from our safetensors, gives the answers of `maml adapt`, and a file that PyTorch
+# saves is read back by maml to the bit: names, layouts, flatten order and the uneven SAME padding are as docs/files.md
+# says. MAML_PYTORCH is a Python that has torch and safetensors; without it a virtual environment is made from
+# tests/slow/pytorch_requirements.txt, which is a large download.
+set -euo pipefail
+cd "$TMP"
+python=${MAML_PYTORCH:-}
+if [ -z "$python" ]; then
+  venv=$ROOT/build/pytorch/venv python=$venv/bin/python
+  if ! "$python" -c 'import torch, safetensors, numpy' 2>/dev/null; then
+    python3 -m venv "$venv"
+    "$python" -m pip install -q -r "$ROOT/tests/slow/pytorch_requirements.txt"
+  fi
+fi
+python3 "$ROOT/tests/e2e/draw_pictures.py"
+# 28, 14, 7, 4: padding before and after differs at the even sizes, and 2 x 2 is left for the flatten to order.
+cat >leaves.toml <<'TOML'
+[model]
+input = [28, 28, 3]
+layers = [
+  "conv2d 8 kernel=3 stride=2 padding=same", "batch_norm", "relu",
+  "conv2d 8 kernel=3 stride=2 padding=same", "batch_norm", "relu",
+  "conv2d 8 kernel=3 stride=2 padding=same", "batch_norm", "relu",
+  "conv2d 8 kernel=3 stride=2 padding=same", "batch_norm", "relu",
+  "flatten", "linear 2"]
+loss = "cross_entropy"
+[inner]
+steps = 5
+alpha = 0.1
+[data]
+domain = "images"
+file = "leaves.maml"
+ways = 2
+shots = 1
+query_shots = 2
+[train]
+iterations = 20
+validate_every = 0
+[eval]
+tasks = 4
+TOML
+"$MAML" data import images leaves --size 28 --split 6/2/2 --quiet
+"$MAML" train leaves.toml --out run --quiet
+mkdir two && cp -r leaves/tree0/kind0 leaves/tree0/kind2 two
+"$MAML" adapt run --support two --out adapted.safetensors
+"$MAML" adapt adapted.safetensors --query two --json >answers.json
+"$python" "$ROOT/tests/slow/pytorch_conv4.py" adapted.safetensors answers.json back.safetensors
+# PyTorch's file in maml again: the same evaluation.
+"$MAML" eval leaves.toml --weights adapted.safetensors --protocol own --json >before.json
+"$MAML" eval leaves.toml --weights back.safetensors --protocol own --json >after.json
+cmp before.json after.json
