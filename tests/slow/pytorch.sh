@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # An adapted conv4, read by PyTorch from our safetensors, gives the answers of `maml adapt`, and a file that PyTorch
 # saves gives the same evaluation in maml: names, layouts, flatten order and the uneven SAME padding are as
-# docs/files.md says.
-# says. MAML_PYTORCH is a Python that has torch, safetensors and NumPy; without it that of scripts/bench-peers is tried,
+# docs/files.md says. MAML_PYTORCH is a Python that has torch, safetensors and NumPy; without it that of
+# scripts/bench-peers is tried,
 # and where neither has them the test says that it was left out (torch is a download of gigabytes).
 set -euo pipefail
 cd "$TMP"
