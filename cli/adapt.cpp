@@ -31,23 +31,15 @@ struct Arguments {
   bool overwrite = false, json = false;
 };
 
-bool exists(const std::string& path) {
-  std::error_code unreadable;
-  return fs::exists(path, unreadable);
-}
-
 void check(const Arguments& a) {
   require(!a.model.empty(), "adapt", "name the folder of a run (maml adapt runs/NAME --support DIR --query FILE)");
   require(!a.query.empty() || !a.out.empty(), "adapt", "--query is missing (pictures, or folders of them)");
   require(!a.steps || *a.steps >= 0, "--steps", "is ", a.steps.value_or(0), ", but must be 0 or above");
-  const auto is_free = [&](const std::string& path, const char* flag) {
-    require(a.overwrite || !exists(path), path, "exists already (choose another ", flag, ", or add --overwrite)");
-  };
   require(a.out.empty() || names_adapted(a.out), a.out,
           "could not be read again (call what --out writes something.safetensors)");
-  if (!a.out.empty()) is_free(a.out, "--out");
+  if (!a.out.empty()) require_free(a.out, "--out", a.overwrite);
   if (!a.picture.empty())
-    for (const auto* end : {".png", ".svg"}) is_free(a.picture + end, "--picture");
+    for (const auto* end : {".png", ".svg"}) require_free(a.picture + end, "--picture", a.overwrite);
 }
 
 LoadedModel load(const Arguments& a) {

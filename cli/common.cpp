@@ -79,6 +79,12 @@ bool is_adapted_file(const std::string& path) {
   return names_adapted(path) && fs::is_regular_file(path, unreadable);
 }
 
+void require_free(const std::string& path, const char* flag, bool overwrite) {
+  std::error_code unreadable;
+  require(overwrite || !fs::exists(path, unreadable), path, "exists already (choose another ", flag,
+          ", or add --overwrite)");
+}
+
 std::vector<std::uint64_t> parse_seeds(const std::string& text) {
   std::vector<std::uint64_t> seeds;
   const auto dots = text.find("..");

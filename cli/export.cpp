@@ -75,8 +75,7 @@ int run(Arguments a) {
   std::error_code unreadable;
   const bool is_itself = fs::equivalent(a.out, a.model, unreadable);
   require(!is_itself, a.out, "is what is to be exported (choose another --out)");
-  require(a.overwrite || !fs::exists(a.out, unreadable), a.out,
-          "exists already (choose another --out, or add --overwrite)");
+  require_free(a.out, "--out", a.overwrite);
   format.write(a);
   std::cout << "Written: " << a.out << "\n";
   return 0;

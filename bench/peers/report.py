@@ -201,8 +201,7 @@ METHOD = """\
 * The share of peak is of multiply-add chains measured in maml.cpp's processes right after its iterations
   ([performance.md](performance.md)).
 * JAX: one jit of the whole meta-iteration, which overwrites parameters and moments (donated). PyTorch, learn2learn and
-  higher run eagerly; torch.compile has the meta-gradient; Adam's update is
-  PyTorch's fused one for all of them.
+  higher run eagerly; torch.compile has the meta-gradient; Adam's update is PyTorch's fused one for all of them.
 * JAX's `vmap` with max-pooling is not among the forms: its compiled meta-gradient is wrong from two inner steps on (jax
   0.10.2 on CPUs, float64, mini-ImageNet: 10 % off at 2 steps, 18 % at 5). Ties are not the cause: the same function
   without `jit` agrees to 1e-14, as do `map`, `vmap` with forward over reverse, and pooling by `lax.reduce_window`

@@ -5,19 +5,13 @@ set -uo pipefail
 cd "$TMP" || exit 1
 source "$ROOT/tests/e2e/refused.sh"
 python3 "$ROOT/tests/e2e/draw_pictures.py" || exit 1
-cat >leaves.toml <<'TOML'
+cat - "$ROOT/tests/e2e/leaves_tasks.toml" >leaves.toml <<'TOML'
 [model]
 input = [20, 20, 3]
 layers = ["conv2d 4 kernel=3 stride=2 padding=same", "batch_norm", "relu", "flatten", "linear 2"]
 loss = "cross_entropy"
 [inner]
 learned = "layer"
-[data]
-domain = "images"
-file = "leaves.maml"
-ways = 2
-shots = 1
-query_shots = 2
 [train]
 iterations = 4
 validate_every = 0

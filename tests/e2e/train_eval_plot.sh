@@ -48,17 +48,11 @@ if command -v gnuplot >/dev/null; then
   # A run on drawn pictures: predictions and filters too; packed for keeping, only into another folder.
   python3 "$ROOT/tests/e2e/draw_pictures.py"
   "$MAML" data import images leaves --split 6/2/2 --quiet
-  cat >leaves.toml <<'TOML'
+  cat - "$ROOT/tests/e2e/leaves_tasks.toml" >leaves.toml <<'TOML'
 [model]
 input = [20, 20, 3]
 layers = ["conv2d 10 stride=2", "batch_norm", "relu", "global_mean", "linear 2"]
 loss = "cross_entropy"
-[data]
-domain = "images"
-file = "leaves.maml"
-ways = 2
-shots = 1
-query_shots = 2
 [train]
 iterations = 20
 log_every = 5

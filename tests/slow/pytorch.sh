@@ -2,8 +2,8 @@
 # An adapted conv4, read by PyTorch from our safetensors, gives the answers of `maml adapt`, and a file that PyTorch
 # saves gives the same evaluation in maml: names, layouts, flatten order and the uneven SAME padding are as
 # docs/files.md says. MAML_PYTORCH is a Python that has torch, safetensors and NumPy; without it that of
-# scripts/bench-peers is tried,
-# and where neither has them the test says that it was left out (torch is a download of gigabytes).
+# scripts/bench-peers is tried, and where neither has them the test says that it was left out (torch is a download of
+# gigabytes).
 set -euo pipefail
 cd "$TMP"
 python=${MAML_PYTORCH:-$ROOT/build/peers/venv/bin/python}
@@ -14,7 +14,7 @@ if ! "$python" -c 'import torch, safetensors, numpy'; then
 fi
 python3 "$ROOT/tests/e2e/draw_pictures.py"
 # 28, 14, 7, 4: padding before and after differs at the even sizes, and 2 x 2 is left for the flatten to order.
-cat >leaves.toml <<'TOML'
+cat - "$ROOT/tests/e2e/leaves_tasks.toml" >leaves.toml <<'TOML'
 [model]
 input = [28, 28, 3]
 layers = [
@@ -27,12 +27,6 @@ loss = "cross_entropy"
 [inner]
 steps = 5
 alpha = 0.1
-[data]
-domain = "images"
-file = "leaves.maml"
-ways = 2
-shots = 1
-query_shots = 2
 [train]
 iterations = 20
 validate_every = 0

@@ -2,7 +2,8 @@
 
     pytorch_conv4.py ADAPTED.safetensors ANSWERS.json BACK.safetensors
 
-ANSWERS.json is what `maml adapt ADAPTED --query SUPPORT --json` says of the support pictures themselves, in their order.
+ANSWERS.json is what `maml adapt ADAPTED --query SUPPORT --json` says of the support pictures themselves, in their
+order.
 """
 import json
 import sys
