@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# docs/add-a-layer.md: its example compiles, what it quotes of linear.cpp stands there, and what it says a pass can do a
+# docs/add-a-layer.md: its example compiles, what it quotes of the linear layer stands there, and what it says a pass can do a
 # pass can do.
 set -euo pipefail
 page=$ROOT/docs/add-a-layer.md
@@ -17,11 +17,14 @@ namespace maml { LayerPtr make_softplus(const LayerText&, const Shape&); }' >dec
 "${CXX:-c++}" -std=c++20 -fsyntax-only -Wall -Wextra -Werror -I. -I"$ROOT" -include declared.h maml/nn/softplus.cpp
 
 # The lines of the page stand in the source, one after the other; blank ones do not count.
-for number in 2 3; do
-  quoted=$(block "$number")
-  source=$(grep . "$ROOT/maml/nn/linear.cpp")
-  [[ $source == *"$quoted"* ]] || { printf 'not in linear.cpp:\n%s\n' "$quoted"; exit 1; }
-done
+quoted_from() {
+  local quoted source
+  quoted=$(block "$1")
+  source=$(grep . "$ROOT/$2")
+  [[ $source == *"$quoted"* ]] || { printf 'not in %s:\n%s\n' "$2" "$quoted"; exit 1; }
+}
+quoted_from 2 maml/nn/linear_pass-inl.h
+quoted_from 3 maml/nn/linear.cpp
 
 for name in $(grep -oE 'Pass::(template )?[a-z_]+' "$page" | sed -E 's/.*(::|template )//' | sort -u); do
   grep -qE "\b$name\(" "$ROOT/maml/kernels/pass-inl.h" || { echo "no pass can $name"; exit 1; }
