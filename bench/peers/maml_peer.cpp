@@ -32,43 +32,50 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// The tasks of a file, T x N x .., as meta-batches one after the other: task i of iteration j is task
-/// (j mod batches) * tasks + i of the file.
+/// The tasks of a file, T x N x .., each array as one.
+template <class T> struct FileTasks { std::vector<T> support_x, support_y, query_x, query_y; };
+
+/// The tasks of a file as meta-batches one after the other: task i of iteration j is task (j mod batches) * tasks + i
+/// of the file. Groups of float read the one copy that there is, since memory is compared too.
 class FileDomain : public Domain {
 public:
   FileDomain(const TensorFile& file, const Model& model, std::size_t tasks)
       : input_(model.input()), targets_(model.loss().targets(model.output().size())), tasks_(tasks),
-        support_x_(file.at("support.x").as<float>()), support_y_(numbers(file.at("support.y"))),
-        query_x_(file.at("query.x").as<float>()), query_y_(numbers(file.at("query.y"))) {
+        read_(std::make_shared<FileTasks<float>>(
+            FileTasks<float>{file.at("support.x").as<float>(), numbers(file.at("support.y")),
+                             file.at("query.x").as<float>(), numbers(file.at("query.y"))})) {
     const std::size_t all = file.at("support.x").shape.at(0);
     require(all >= tasks && all % tasks == 0, "support.x", "has ", all, " tasks, but a meta-batch has ", tasks);
     batches_ = all / tasks;
-    support_rows_ = rows("support", support_x_, support_y_, all);
-    query_rows_ = rows("query", query_x_, query_y_, all);
+    support_rows_ = rows("support", read_->support_x, read_->support_y, all);
+    query_rows_ = rows("query", read_->query_x, read_->query_y, all);
   }
 
   Shape input() const override { return input_; }
   std::size_t targets() const override { return targets_; }
   std::unique_ptr<TaskGroup<float>> group_f32(std::size_t tasks, const EpisodeOptions& options) const override {
-    return std::make_unique<Group<float>>(*this, tasks, options);
+    return std::make_unique<Group<float>>(*this, read_, tasks, options);
   }
   std::unique_ptr<TaskGroup<double>> group_f64(std::size_t tasks, const EpisodeOptions& options) const override {
-    return std::make_unique<Group<double>>(*this, tasks, options);
+    const auto converted = [](const std::vector<float>& values) {
+      return std::vector<double>(values.begin(), values.end());
+    };
+    auto all =
+        std::make_shared<FileTasks<double>>(FileTasks<double>{converted(read_->support_x), converted(read_->support_y),
+                                                              converted(read_->query_x), converted(read_->query_y)});
+    return std::make_unique<Group<double>>(*this, std::move(all), tasks, options);
   }
 
 private:
   template <class T> class Group : public TaskGroup<T> {
   public:
-    Group(const FileDomain& domain, std::size_t tasks, const EpisodeOptions& options)
-        : domain_(domain), shots_(options.shots), tasks_(tasks),
-          support_x_(domain.support_x_.begin(), domain.support_x_.end()),
-          support_y_(domain.support_y_.begin(), domain.support_y_.end()),
-          query_x_(domain.query_x_.begin(), domain.query_x_.end()),
-          query_y_(domain.query_y_.begin(), domain.query_y_.end()) {}
+    Group(const FileDomain& domain, std::shared_ptr<const FileTasks<T>> all, std::size_t tasks,
+          const EpisodeOptions& options)
+        : domain_(domain), all_(std::move(all)), shots_(options.shots), tasks_(tasks) {}
 
     void draw(const Draw& draw) override { first_ = draw.iteration % domain_.batches_ * domain_.tasks_ + draw.first; }
-    Batch<T> support(int, Point<T>) override { return batch(support_x_, support_y_, domain_.support_rows_); }
-    Batch<T> query(Point<T>) override { return batch(query_x_, query_y_, domain_.query_rows_); }
+    Batch<T> support(int, Point<T>) override { return batch(all_->support_x, all_->support_y, domain_.support_rows_); }
+    Batch<T> query(Point<T>) override { return batch(all_->query_x, all_->query_y, domain_.query_rows_); }
 
   private:
     Batch<T> batch(const std::vector<T>& x, const std::vector<T>& y, std::size_t rows) const {
@@ -84,9 +91,9 @@ private:
       return batch;
     }
     const FileDomain& domain_;
+    const std::shared_ptr<const FileTasks<T>> all_;
     const std::size_t shots_, tasks_;
     std::size_t first_ = 0;
-    const std::vector<T> support_x_, support_y_, query_x_, query_y_;
   };
 
   /// Of one task. Throws where inputs and targets are not of as many rows each.
@@ -107,7 +114,7 @@ private:
 
   const Shape input_;
   const std::size_t targets_, tasks_;
-  const std::vector<float> support_x_, support_y_, query_x_, query_y_;
+  const std::shared_ptr<const FileTasks<float>> read_;
   std::size_t batches_ = 0, support_rows_ = 0, query_rows_ = 0;
 };
 
@@ -119,21 +126,19 @@ double now() {
 struct Setting {
   Options options;
   Model model;
-  TensorFile file;
   FileDomain domain;
+  std::vector<BorderTensor> border;  // the parameters
 
-  Setting(const std::string& config, const std::string& data)
-      : options(resolved(load_options(config))), model(options.model), file(read_safetensors(data)),
-        domain(file, model, options.data.tasks) {}
-
-  template <class T> std::vector<T> parameters() const {
-    std::vector<BorderTensor> border;
+  Setting(const std::string& config, const std::string& data) : Setting(config, read_safetensors(data)) {}
+  Setting(const std::string& config, const TensorFile& file)
+      : options(resolved(load_options(config))), model(options.model), domain(file, model, options.data.tasks) {
     for (const Slice& slice : model.slices()) {
       const Tensor& tensor = file.at(slice.name);
       border.push_back({tensor.name, tensor.shape, tensor.as<double>()});
     }
-    return model.from_border<T>(border);
   }
+
+  template <class T> std::vector<T> parameters() const { return model.from_border<T>(border); }
   /// The preset's budget is for float.
   template <class T> MetaBatchOptions batch_options(int threads) const {
     return meta_batch_options(options, threads, (options.train.memory_mib << 20) * sizeof(T) / sizeof(float));

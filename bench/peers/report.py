@@ -200,8 +200,9 @@ METHOD = """\
   most threads, interpreter, libraries and compilation included.
 * The share of peak is of multiply-add chains measured in maml.cpp's processes right after its iterations
   ([performance.md](performance.md)).
-* JAX: one jit of the whole meta-iteration, which overwrites parameters and moments (donated). PyTorch, learn2learn and
-  higher run eagerly; torch.compile has the meta-gradient; Adam's update is PyTorch's fused one for all of them.
+* JAX: one jit of the whole meta-iteration, which overwrites parameters and moments (donated). torch.compile has the
+  whole iteration too, in place. The other forms of PyTorch, learn2learn and higher run eagerly, with PyTorch's fused
+  Adam.
 * JAX's `vmap` with max-pooling is not among the forms: its compiled meta-gradient is wrong from two inner steps on (jax
   0.10.2 on CPUs, float64, mini-ImageNet: 10 % off at 2 steps, 18 % at 5). Ties are not the cause: the same function
   without `jit` agrees to 1e-14, as do `map`, `vmap` with forward over reverse, and pooling by `lax.reduce_window`

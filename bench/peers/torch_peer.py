@@ -3,7 +3,7 @@
     loop          one task after the other; torch.autograd.grad with create_graph, then one backward
     loop+nhwc     the same, images and kernels in channels_last
     vmap          all tasks at once: torch.func.grad and torch.func.vmap
-    vmap+compile  the same under torch.compile
+    vmap+compile  the same under torch.compile, the whole iteration with its Adam step as one graph
 """
 
 import peer
@@ -181,9 +181,6 @@ class TorchPeer(TorchSystem):
     def __init__(self, w, form, dtype, threads):
         super().__init__(w, dtype, threads)
         self.words = form.split("+")
-        self.meta = self.by_loop
-        if "vmap" in self.words:
-            self.meta = self.torch.compile(self.by_vmap) if "compile" in self.words else self.by_vmap
 
     def call(self, parameters, *args):
         return self.torch.func.functional_call(self.net.module, parameters, args)
@@ -234,10 +231,12 @@ class TorchPeer(TorchSystem):
 
     # All tasks at once.
 
-    def by_vmap(self, batch):
+    def detached_parts(self):
+        return tuple({name: p.detach() for name, p in part.items()} for part in self.parts())
+
+    def by_vmap(self, parts, batch):
+        """The gradient of the mean over the tasks, in the shape of `parts`."""
         func, w = self.torch.func, self.w
-        adapted, frozen = self.parts()
-        adapted, frozen = ({n: p.detach() for n, p in part.items()} for part in (adapted, frozen))
 
         def support_loss(adapted, frozen, x, y):
             return self.net.loss(self.apply(adapted | frozen, x, w.algorithm == "anil"), y, w.loss_scale()[0])
@@ -256,7 +255,7 @@ class TorchPeer(TorchSystem):
         def meta_loss(parts):
             return func.vmap(task_loss, (None, None, 0, 0, 0, 0))(*parts, *batch).mean()
 
-        return func.grad(meta_loss)((adapted, frozen))
+        return func.grad(meta_loss)(parts)
 
     # What TorchSystem asks for.
 
@@ -267,10 +266,10 @@ class TorchPeer(TorchSystem):
         self.prepared = self.parts()
 
     def gradient(self, batch):
-        if self.meta == self.by_loop:
+        if "vmap" not in self.words:
             self.by_loop(batch)
             return
-        adapted, frozen = self.meta(batch)
+        adapted, frozen = self.by_vmap(self.detached_parts(), batch)
         for name, p in self.net.module.named_parameters():
             p.grad = (adapted | frozen)[name].detach()
 
@@ -281,5 +280,50 @@ class TorchPeer(TorchSystem):
             return self.call(fast | frozen, rows, len(x))
 
 
+class CompiledPeer(TorchPeer):
+    """All tasks at once and the step of Adam, TensorFlow's, as one compiled function that works in place."""
+
+    def start(self, parameters):
+        """(function of a batch, first moments by name)"""
+        torch = self.torch
+        self.prepare(parameters)
+        parts = self.detached_parts()
+        m, v = ({name: torch.zeros_like(p) for part in parts for name, p in part.items()} for _ in range(2))
+        t = torch.zeros((), dtype=self.net.dtype)
+
+        def iteration(parts, m, v, t, batch):
+            t += 1
+            rate = self.w.outer_rate * torch.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+            for part, gradients in zip(parts, self.by_vmap(parts, batch)):
+                for name, gradient in gradients.items():
+                    m[name].mul_(0.9).add_(gradient, alpha=0.1)
+                    v[name].mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+                    part[name].sub_(rate * m[name] / (v[name].sqrt() + 1e-8))
+
+        compiled = torch.compile(iteration)
+        return lambda batch: compiled(parts, m, v, t, batch), m
+
+    def meta_gradient(self, parameters, batch):
+        """Of the very function that is timed: a tenth of it is what the first moments hold after one iteration."""
+        iterate, m = self.start(parameters)
+        iterate(self.net.tensors(batch))
+        return {self.net.names[name]: 10 * moment.numpy() for name, moment in m.items()}
+
+    def iterations(self, parameters, batches):
+        (iterate, _), given, calls = self.start(parameters), [self.net.tensors(batch) for batch in batches], 0
+
+        def call():
+            nonlocal calls
+            iterate(given[calls % len(given)])
+            calls += 1
+            return 1
+
+        return call
+
+
+def system(w, form, dtype, threads):
+    return (CompiledPeer if "compile" in form else TorchPeer)(w, form, dtype, threads)
+
+
 if __name__ == "__main__":
-    peer.main(TorchPeer, FORMS)
+    peer.main(system, FORMS)
