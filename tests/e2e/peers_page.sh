@@ -9,7 +9,7 @@ export PYTHONPATH=$TMP:$ROOT/bench/peers PYTHONDONTWRITEBYTECODE=1
 
 cat >planned.py <<'PY'
 import sys
-import plan, run, workloads
+import plan, run, runner, workloads
 
 def planned(*flags, present=plan.SYSTEMS):
     sys.argv = ["bench-peers", *flags]
@@ -68,9 +68,9 @@ for wanted in (("mini-imagenet,steps=10", "jax", "map+patches+remat"), ("omniglo
 # Two threads are pinned to two cores where there are two, whatever the numbers of their processors.
 pairs = lambda processor: {0: "0-1", 1: "0-1", 2: "2-3", 3: "2-3"}[processor]
 halves = lambda processor: {0: "0,2", 1: "1,3", 2: "0,2", 3: "1,3"}[processor]
-assert run.choose({0, 1, 2, 3}, 2, pairs) == [0, 2] and run.choose({0, 1, 2, 3}, 2, halves) == [0, 1]
-assert run.choose({0, 1, 2, 3}, 1, pairs) == [0] and run.choose({2, 3}, 2, pairs) == [2, 3]
-assert set(run.choose({0, 1}, 2, run.siblings)) == {0, 1}
+assert runner.choose({0, 1, 2, 3}, 2, pairs) == [0, 2] and runner.choose({0, 1, 2, 3}, 2, halves) == [0, 1]
+assert runner.choose({0, 1, 2, 3}, 1, pairs) == [0] and runner.choose({2, 3}, 2, pairs) == [2, 3]
+assert set(runner.choose({0, 1}, 2, runner.siblings)) == {0, 1}
 
 for name in ("sinusoids", "omniglot-5way,colours=3", "omniglot-5way,ways=few"):
     try:
