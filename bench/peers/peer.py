@@ -33,8 +33,8 @@ def peak_rss_mb():
 
 
 def timed(seconds, call):
-    """Calls for about so many seconds, in blocks of at least 0.1 s, at least three: the median time of an iteration.
-    `call` says how many iterations it made."""
+    """Calls for about so many seconds, in blocks of at least 0.1 s, at least three (of 0 seconds: one): the median time
+    of an iteration. `call` says how many iterations it made."""
 
     def run(calls):
         start, made = time.perf_counter(), 0
@@ -42,9 +42,11 @@ def timed(seconds, call):
             made += call()
         return time.perf_counter() - start, made
 
-    calls = max(1, int(0.1 / max(run(1)[0], 1e-7)))
-    blocks, start = [], time.perf_counter()
-    while len(blocks) < 3 or time.perf_counter() - start < seconds:
+    start = time.perf_counter()
+    first, made = run(1)
+    calls = max(1, int(0.1 / max(first, 1e-7)))
+    blocks = [first / made] if calls == 1 else []  # a long one counts
+    while not blocks or (seconds > 0 and (len(blocks) < 3 or time.perf_counter() - start < seconds)):
         elapsed, made = run(calls)
         blocks.append(elapsed / made)
     return {"seconds": statistics.median(blocks), "best": min(blocks), "blocks": len(blocks)}
