@@ -42,14 +42,19 @@ int run(const Arguments& a) {
   std::vector<int> counts = {a.threads.value_or(1)};
   if (!a.threads && available_threads() > 1) counts.push_back(available_threads());
   Table table({"workload", "threads", "instructions", "us an iteration", "GFLOP/s", "peak", "of peak", "peak RSS MB"});
+  std::string notices;
   for (const int threads : counts) {
     const BenchSummary s = bench(options, name, threads, a.seconds);
     table.add({s.workload, std::to_string(s.threads), s.isa, short_number(s.seconds_per_iteration * 1e6),
                short_number(s.gflops), short_number(s.peak_gflops), percent(s.peak_fraction),
                short_number(s.peak_rss_mb)});
+    if (s.is_short_of_memory)
+      notices += "The memory budget let only " + std::to_string(s.workers) + " of " + std::to_string(s.threads) +
+                 " threads work (raise train.memory_mib).\n";
   }
   table.print(std::cout, "");
   std::cout
+      << (notices.empty() ? "" : "\n") << notices
       << "\nAn iteration includes sampling, reduction and the outer update; the peak is that of multiply-add chains\n"
          "measured in this run. docs/performance.md says what is counted.\n";
   return 0;

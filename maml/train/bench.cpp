@@ -39,6 +39,8 @@ public:
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
+  const MetaBatch<float>& batch() const { return batch_; }
+
 private:
   std::size_t budget() const {
     const std::size_t all = options_.train.memory_mib << 20;
@@ -76,6 +78,8 @@ BenchSummary bench(const Options& options, const std::string& workload, int thre
 
   Iterations iterations(experiment, summary.threads);
   constexpr int rounds = 20;
+  summary.workers = iterations.batch().workers();
+  summary.is_short_of_memory = iterations.batch().is_short_of_memory();
   iterations.run(1);
   // As many iterations a round as fit, by those of the warm-up.
   std::int64_t count = 1;
@@ -104,6 +108,7 @@ void make_iterations(const Options& options, int threads, std::int64_t count) {
 std::string to_json(const BenchSummary& summary) {
   const nlohmann::ordered_json object = {{"workload", summary.workload},
                                          {"threads", summary.threads},
+                                         {"workers", summary.workers},
                                          {"isa", summary.isa},
                                          {"seconds_per_iteration", summary.seconds_per_iteration},
                                          {"gflops", summary.gflops},

@@ -10,6 +10,8 @@ namespace maml {
 struct BenchSummary {
   std::string workload;
   int threads = 0;
+  int workers = 0;  ///< threads that had work: fewer where there are no more groups of tasks, or for want of memory
+  bool is_short_of_memory = false;
   std::string isa;
   double seconds_per_iteration = 0;  ///< sampling, reduction and outer update included; the best of twenty rounds
   double gflops = 0;

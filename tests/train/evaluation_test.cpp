@@ -192,7 +192,22 @@ TEST_CASE("bench: measures and writes what it promises") {
   CHECK(summary.peak_fraction < 1);
   CHECK(summary.peak_rss_mb > 1);
   const std::string json = to_json(summary);
-  for (const char* key :
-       {"workload", "threads", "isa", "seconds_per_iteration", "gflops", "peak_gflops", "peak_fraction", "peak_rss_mb"})
+  for (const char* key : {"workload", "threads", "workers", "isa", "seconds_per_iteration", "gflops", "peak_gflops",
+                          "peak_fraction", "peak_rss_mb"})
     CHECK(json.find("\"" + std::string(key) + "\": ") != std::string::npos);
+  CHECK(summary.workers == 1);
+  CHECK_FALSE(summary.is_short_of_memory);
+}
+
+TEST_CASE("bench: says how many threads the memory budget lets work") {
+  Options options = small_run();
+  options.model.layers = {"linear 64", "relu", "linear 64", "relu", "linear 1"};
+  options.data.tasks = 8;
+  options.train.group = 1;
+  options.train.memory_mib = 1;
+  const auto summary = bench(options, "small", 8, 0.02);
+  CHECK(summary.is_short_of_memory);
+  CHECK(summary.threads == 8);
+  CHECK(summary.workers >= 1);
+  CHECK(summary.workers < 8);
 }
