@@ -8,10 +8,12 @@
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
 #include "maml/export/npz.h"
+#include "maml/io/atomic_file.h"
 #include "maml/io/safetensors.h"
 #include "maml/train/adapted_file.h"
 #include "maml/train/checkpoint.h"
 #include "maml/train/run_folder.h"
+#include "maml/train/tensorboard.h"
 
 namespace maml::cli {
 
@@ -45,6 +47,11 @@ void export_safetensors(const Arguments& a) {
   write_checked(a.out, tensors_of(a.model));
 }
 
+void export_tensorboard(const Arguments& a) {
+  require(!is_adapted_file(a.model), a.model, "is an adapted model, which has no logs (name the folder of a run)");
+  write_atomically(a.out, event_file_of(RunFolder::open(runs_in(a.model).front())));
+}
+
 /// What --format takes. write: makes a.out of a.model, whole or not at all; throws Error with the reason.
 struct Format {
   const char* name;
@@ -52,7 +59,8 @@ struct Format {
   void (*write)(const Arguments&);
 };
 constexpr std::array formats = {Format{"npz", ".npz", export_npz},
-                                Format{"safetensors", ".safetensors", export_safetensors}};
+                                Format{"safetensors", ".safetensors", export_safetensors},
+                                Format{"tensorboard", ".tfevents", export_tensorboard}};
 
 const Format& format_named(const std::string& name) {
   std::vector<std::string> names;
@@ -86,6 +94,9 @@ constexpr auto examples = R"(Examples:
   maml export zoo/omniglot-5way-1shot --format safetensors --out omniglot.safetensors
   maml export birds.safetensors --format npz               an adapted model, its support set included where it
                                                            needs one to predict
+  maml export runs/sinusoid-10shot --format tensorboard --out logs/sinusoid.tfevents
+                                                           not its weights but its logs, evaluations and plots, for
+                                                           tensorboard --logdir logs
 
 The weights are those of the best validation, under PyTorch's names and in its layouts: convolutions (out, in, kh, kw),
 linear (out, in), one after a flatten with its inputs by C, H, W. Learned rates are alpha.NAME, running statistics
@@ -94,7 +105,8 @@ state.NAME. Beside them: the config, and the terms of the data where there are a
 }  // namespace
 
 void add_export(CLI::App& program, Chosen& chosen) {
-  auto* verb = program.add_subcommand("export", "Writes a run's or an adapted model's weights for other programs");
+  auto* verb = program.add_subcommand(
+      "export", "Writes a run's or an adapted model's weights, or a run's logs, for other programs");
   const auto a = std::make_shared<Arguments>();
   verb->add_option("model", a->model, "The folder of a run, or a file that maml adapt --out wrote")
       ->type_name("RUN|FILE");

@@ -30,6 +30,7 @@ int run(const Arguments& a) {
     options.out = a.out.empty() || runs.size() == 1 ? a.out : a.out + "/" + short_name(path);
     const PlotSummary summary = plot_run(path, options);
     for (const auto& file : summary.files) std::cout << file << ".png, .svg\n";
+    if (!summary.events.empty()) std::cout << summary.events << "\n";
     for (const auto& line : summary.left_out) std::cout << "  left out: " << line << "\n";
     if (!summary.baseline.empty()) std::cout << "  beside it: " << summary.baseline << "\n";
   }
@@ -57,7 +58,8 @@ void add_plot(CLI::App& program, Chosen& chosen) {
                "adaptation   sinusoids: waves before and after inner steps\n"
                "gallery      images: right and wrong predictions on test tasks\n"
                "filters      images: the weights of the first layer\n\n"
-               "Each is written as PNG and SVG. It needs the program gnuplot; --out for a run of the zoo.");
+               "Each is written as PNG and SVG, and for TensorBoard where the run has train.tensorboard = true.\n"
+               "It needs the program gnuplot; --out for a run of the zoo.");
   verb->callback([a, &chosen] { chosen = [a] { return run(*a); }; });
 }
 

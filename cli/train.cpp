@@ -21,7 +21,7 @@ struct Arguments {
   std::vector<std::string> set;
   std::optional<std::uint64_t> seed;
   std::optional<int> threads;
-  bool overwrite = false, quiet = false, json = false;
+  bool overwrite = false, tensorboard = false, quiet = false, json = false;
 };
 
 /// A run to be trained, or trained on.
@@ -33,6 +33,7 @@ struct Planned {
 void apply(const Arguments& a, Options& options) {
   for (const auto& assignment : a.set) set_option(options, assignment);
   if (a.threads) options.train.threads = *a.threads;
+  if (a.tensorboard) options.train.tensorboard = true;
 }
 
 std::vector<Planned> new_runs(const Arguments& a, std::string& folder, FreshFolders& fresh) {
@@ -81,7 +82,7 @@ void require_same_experiment(const std::string& path, const Options& before, con
 std::vector<Planned> resumed_runs(const Arguments& a) {
   require(a.what.empty() && a.out.empty() && a.seeds.empty() && a.init.empty() && !a.seed && !a.overwrite, "train",
           "--resume goes on with a run as it is: it takes no preset, --out, --overwrite, --init, --seed or --seeds "
-          "(only --set, --threads, --quiet, --json)");
+          "(only --set, --threads, --tensorboard, --quiet, --json)");
   std::vector<Planned> runs;
   for (const auto& path : runs_in(a.resume)) {
     RunFolder folder = RunFolder::open(path);
@@ -144,11 +145,12 @@ constexpr auto examples = R"(Examples:
   maml train sinusoid-5shot --seeds 0..4                  five seeds; a table with mean and spread
   maml train --resume runs/a                              goes on as if it had never stopped, to the bit
   maml train --resume runs/a --set train.iterations=200000    and for longer
+  maml train sinusoid-10shot --tensorboard                then: tensorboard --logdir runs
   maml info sinusoid-10shot                               every key with its meaning
 
 Ctrl-C finishes the iteration, saves, and says how to go on (exit status 130).
 A run folder holds config.toml, metrics.csv, timing.csv, record.txt, checkpoint.safetensors,
-best.safetensors, eval.json and plots/.)";
+best.safetensors, eval.json, plots/, and with --tensorboard events.out.tfevents.*)";
 
 }  // namespace
 
@@ -168,6 +170,7 @@ void add_train(CLI::App& program, Chosen& chosen) {
   verb->add_option("--threads", a->threads, "0: all processors; results do not depend on it")->type_name("N");
   verb->add_option("--resume", a->resume, "Goes on with the run (or runs of several seeds) in this folder")
       ->type_name("DIR");
+  verb->add_flag("--tensorboard", a->tensorboard, "Short for --set train.tensorboard=true: logs for TensorBoard too");
   verb->add_flag("--quiet", a->quiet, "Prints errors only");
   verb->add_flag("--json", a->json, "Prints one JSON object in the end");
   verb->footer(examples);

@@ -9,11 +9,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <fcntl.h>
 #include <limits>
-#include <sys/stat.h>
 #include <unistd.h>
-#include <utility>
 
 namespace maml {
 
@@ -68,24 +65,7 @@ std::string shortest_text(double value) {
   return {text, written.ptr};
 }
 
-CsvLog::CsvLog(std::string path, std::size_t columns)
-    : path_(std::move(path)), columns_(columns), descriptor_(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC)) {
-  if (descriptor_ < 0) fail(path_, "cannot be written: ", errno_text(errno));
-}
-
-CsvLog::CsvLog(CsvLog&& other) noexcept
-    : path_(std::move(other.path_)), columns_(other.columns_), descriptor_(std::exchange(other.descriptor_, -1)) {}
-
-CsvLog& CsvLog::operator=(CsvLog&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(columns_, other.columns_);
-  std::swap(descriptor_, other.descriptor_);
-  return *this;
-}
-
-CsvLog::~CsvLog() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
+CsvLog::CsvLog(const std::string& path, std::size_t columns) : file_(path), columns_(columns) {}
 
 CsvLog CsvLog::create(const std::string& path, const std::vector<std::string>& columns) {
   write_atomically(path, header_line(path, columns));
@@ -116,30 +96,14 @@ CsvLog CsvLog::resume(const std::string& path, const std::vector<std::string>& c
 }
 
 void CsvLog::append(std::span<const double> values) {
-  require(values.size() == columns_, path_, "a row of ", values.size(), " values does not fit ", columns_, " columns");
-  require(std::isfinite(values[0]) && values[0] == std::trunc(values[0]), path_, "a row's first value is ", values[0],
+  require(values.size() == columns_, path(), "a row of ", values.size(), " values does not fit ", columns_, " columns");
+  require(std::isfinite(values[0]) && values[0] == std::trunc(values[0]), path(), "a row's first value is ", values[0],
           ", not an iteration");
   std::string row;
   for (std::size_t i = 0; i < values.size(); ++i) row += (i == 0 ? "" : ",") + shortest_text(values[i]);
   row += '\n';
   fault_point("metrics.append");
-  struct stat before {};
-  if (::fstat(descriptor_, &before) != 0) fail(path_, "cannot be written: ", errno_text(errno));
-  ssize_t written = -1;
-  do {
-    written = ::write(descriptor_, row.data(), row.size());
-  } while (written < 0 && errno == EINTR);
-  if (written == static_cast<ssize_t>(row.size())) return;
-  // A part of the row fitted: take it back. The next byte would not have fitted either, for want of space or by a
-  // limit.
-  const int reason = written < 0 ? errno : ENOSPC;
-  const bool taken_back = written < 0 || ::ftruncate(descriptor_, before.st_size) == 0;
-  fail(path_, "cannot be appended to: ", errno_text(reason), taken_back ? "" : "; its last line is incomplete");
-}
-
-void CsvLog::sync() {
-  if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != ENOTSUP)
-    fail(path_, "cannot be synchronised to disk: ", errno_text(errno));
+  file_.append(row);
 }
 
 bool CsvTable::has(const std::string& name) const {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "maml/io/append_file.h"
+
 namespace maml {
 
 /// A number as text that reads back to the same bits, the same on every machine: whole numbers below 1e15 are written
@@ -14,8 +16,7 @@ namespace maml {
 std::string shortest_text(double value);
 
 /// A growing CSV file of numbers, one row per logged iteration. The columns are fixed when the file is made, the first
-/// one counts iterations. A row is appended with a single write, so a killed process leaves whole rows, and a row that
-/// does not fit on the disk is taken back before the error is thrown.
+/// one counts iterations. A killed process leaves whole rows (AppendFile).
 class CsvLog {
 public:
   /// A new file with its header line; an existing one is replaced. Column names hold no comma, quote or line break.
@@ -31,19 +32,14 @@ public:
   void append(std::span<const double> values);
 
   /// Waits until all rows are on the disk. Call it before writing a checkpoint that counts on them.
-  void sync();
+  void sync() { file_.sync(); }
 
-  const std::string& path() const { return path_; }
-
-  CsvLog(CsvLog&& other) noexcept;
-  CsvLog& operator=(CsvLog&& other) noexcept;
-  ~CsvLog();
+  const std::string& path() const { return file_.path(); }
 
 private:
-  CsvLog(std::string path, std::size_t columns);
-  std::string path_;
+  CsvLog(const std::string& path, std::size_t columns);
+  AppendFile file_;
   std::size_t columns_ = 0;
-  int descriptor_ = -1;
 };
 
 /// A CSV file of numbers in memory, column by column.

@@ -85,6 +85,7 @@ struct TrainOptions {
   std::size_t validation_tasks = 500;
   std::int64_t checkpoint_every = 1000;
   std::int64_t log_every = 100;
+  bool tensorboard = false;
   std::size_t memory_mib = 384;
   std::size_t group = 0;
   std::string init = "";
@@ -185,6 +186,7 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("train.validation_tasks", o.train.validation_tasks, "tasks of a validation, the same each time");
   v("train.checkpoint_every", o.train.checkpoint_every, "iterations between checkpoints; 0 = only at the end");
   v("train.log_every", o.train.log_every, "iterations a row of metrics.csv is the mean of");
+  v("train.tensorboard", o.train.tensorboard, "also log to event files in the run's folder, which TensorBoard shows");
   v("train.memory_mib", o.train.memory_mib, "budget of the engine in MiB; results do not depend on it");
   v("train.group", o.train.group,
     "tasks one worker adapts at once, 0: as suits their size; results do not depend on it");

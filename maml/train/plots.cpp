@@ -7,6 +7,7 @@
 #include "maml/base/error.h"
 #include "maml/io/atomic_file.h"
 #include "maml/train/plots_images.h"
+#include "maml/train/tensorboard.h"
 
 namespace maml {
 
@@ -110,6 +111,7 @@ PlotSummary plot_run(const std::string& path, const PlotOptions& options) {
     write_board("gallery", gallery_board(run));
     write_board("filters", filters_board(run));
   }
+  if (own.train.tensorboard) summary.events = log_pictures(summary.files, run.iteration);
   return summary;
 }
 

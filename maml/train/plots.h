@@ -20,13 +20,15 @@ struct PlotOptions {
 
 struct PlotSummary {
   std::vector<std::string> files;     ///< written, without their extensions .png and .svg
+  std::string events;                 ///< the event file that has them for TensorBoard, with train.tensorboard
   std::string baseline;               ///< the run shown beside, if any
   std::vector<std::string> left_out;  ///< pictures that could not be drawn, and why: `learning: no metrics.csv`
 };
 
 /// Draws a run: `learning`, `steps` (error or accuracy against inner steps); for the sinusoid `adaptation` (the paper's
-/// figure 2); for images `gallery` (right and wrong predictions) and `filters` (weights of the first layer). Throws
-/// Error where there is no gnuplot, or no run, or where a packed run is to be drawn into its own folder.
+/// figure 2); for images `gallery` (right and wrong predictions) and `filters` (weights of the first layer). Of a run
+/// with train.tensorboard an event file beside them has them too. Throws Error where there is no gnuplot, or no run, or
+/// where a packed run is to be drawn into its own folder.
 PlotSummary plot_run(const std::string& run, const PlotOptions& = {});
 
 /// A run beside `run` in its parent folder that was trained by this algorithm on the same tasks; empty if there is

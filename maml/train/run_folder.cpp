@@ -6,6 +6,7 @@
 #include "maml/base/error.h"
 #include "maml/io/atomic_file.h"
 #include "maml/io/folder_lock.h"
+#include "maml/io/tensorboard_events.h"
 #include "maml/train/checkpoint.h"
 
 namespace maml {
@@ -40,8 +41,10 @@ RunFolder RunFolder::create(const std::string& path, const Options& options, boo
   if (error) fail(folder.path_, "cannot be made: ", errno_text(error.value()));
   const FolderLock lock(folder.path_);
   // The checkpoint goes first: without it, what is left of an old run is never taken for a new one's.
-  for (const auto& file : {folder.checkpoint(), folder.best(), folder.parameters(), folder.evaluation(),
-                           folder.metrics(), folder.timing(), folder.record(), folder.plots()}) {
+  std::vector<std::string> files = {folder.checkpoint(), folder.best(),   folder.parameters(), folder.evaluation(),
+                                    folder.metrics(),    folder.timing(), folder.record(),     folder.plots()};
+  for (const auto& file : event_files(folder.path_)) files.push_back(file);
+  for (const auto& file : files) {
     fs::remove_all(file, error);
     if (error) fail(file, "cannot be removed: ", errno_text(error.value()));
   }

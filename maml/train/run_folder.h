@@ -8,8 +8,8 @@
 namespace maml {
 
 /// Where a run keeps everything: config.toml, metrics.csv, timing.csv, record.txt, checkpoint.safetensors,
-/// best.safetensors, eval.json, plots/. A finished one that was packed for keeping (zoo/) has parameters.safetensors in
-/// the place of the two checkpoints.
+/// best.safetensors, eval.json, plots/, and events.out.tfevents.* with train.tensorboard. A finished one that was
+/// packed for keeping (zoo/) has parameters.safetensors in the place of the two checkpoints.
 class RunFolder {
 public:
   /// Makes the folder for a new run of these (resolved) options and writes config.toml. Throws Error where it cannot be

@@ -13,6 +13,7 @@
 #include "maml/io/folder_lock.h"
 #include "maml/kernels/isa.h"
 #include "maml/train/outer_loop.h"
+#include "maml/train/tensorboard.h"
 
 #ifndef MAML_VERSION
 #define MAML_VERSION "unknown"
@@ -66,6 +67,8 @@ public:
              std::to_string(experiment_.threads()) + " threads work (raise train.memory_mib)");
     record();
     if (!resumes_) save();
+    if (options_.train.tensorboard)
+      tensorboard_.emplace(folder_, options_, experiment_.model->loss().metric(), now_.iteration);
     row_start_ = report_start_ = start_ = Clock::now();
   }
 
@@ -188,6 +191,10 @@ private:
     const double seconds = seconds_since(row_start_);
     const double time[] = {iteration, seconds, static_cast<double>(now_.iteration - row_iteration()) / seconds};
     timing_.append(time);
+    if (tensorboard_) {
+      tensorboard_->append(metric_columns, row);
+      tensorboard_->append(timing_columns, time);
+    }
     row_start_ = Clock::now();
     last_row_ = now_.iteration;
     now_.sums = {};
@@ -202,6 +209,7 @@ private:
            " is kept)");
     metrics_.sync();
     timing_.sync();
+    if (tensorboard_) tensorboard_->sync();
     now_.parameters_state = loop_.parameters_state();
     now_.rates_state = loop_.rates_state();
     write_checkpoint(folder_.checkpoint(), *experiment_.model, options_, now_, "checkpoint");
@@ -242,6 +250,7 @@ private:
       summary.evaluation = evaluated(summary.weights, protocol("own", options_));
       summary.evaluation->iteration = now_.best ? now_.best->iteration : now_.iteration;
       write_atomically(folder_.evaluation(), to_json(std::vector{*summary.evaluation}), "eval");
+      if (tensorboard_) tensorboard_->finish(now_.iteration, *summary.evaluation);
     }
     summary.seconds = seconds_since(start_);
     return summary;
@@ -256,6 +265,7 @@ private:
   Checkpoint now_;
   OuterLoop loop_;
   CsvLog metrics_, timing_;
+  std::optional<TensorboardLog> tensorboard_;
 
   std::int64_t resumed_at_ = 0, saved_at_ = 0, last_row_ = 0;
   double rate_ = 0;

@@ -71,6 +71,12 @@ PY
 # The same run gives the same bytes, and its weights come back.
 holds '' "$MAML" export runs/leaves --format npz --out again.npz
 holds '' cmp again.npz leaves.npz
+# A run's logs: a file version, then events.
+holds '^Written: leaves.tfevents$' "$MAML" export runs/leaves --format tensorboard
+for text in 'brain.Event:2' '_hparams_/session_start_info' 'train/accuracy_after' 'test/accuracy'; do
+  holds '' grep -qa "$text" leaves.tfevents
+done
+refused 'adapted.safetensors.*has no logs' "$MAML" export adapted.safetensors --format tensorboard
 "$MAML" eval runs/leaves --tasks 4 --protocol own --csv | cut -d, -f2-10,12- >run.csv
 "$MAML" eval leaves.toml --weights plain.safetensors --tasks 4 --protocol own --csv | cut -d, -f2-10,12- >weights.csv
 holds '' cmp run.csv weights.csv

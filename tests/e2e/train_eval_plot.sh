@@ -81,3 +81,7 @@ fi
 "$MAML" version | grep '[0-9]\.[0-9]' >/dev/null
 "$MAML" train --resume run --set train.iterations=80 --quiet
 test "$(tail -n 1 run/metrics.csv | cut -d, -f1)" = 80
+# Logged for TensorBoard from now on: all rows from the beginning.
+"$MAML" train --resume run --set train.iterations=100 --tensorboard --quiet
+test "$(ls run | grep -c '^events.out.tfevents.[0-9]*.maml$')" = 1
+test "$(grep -ao 'train/mse_after' run/events.* | wc -l)" = "$(tail -n +2 run/metrics.csv | wc -l)"
