@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "cli/adapt_report.h"
+#include "cli/adapt_table.h"
 #include "cli/common.h"
 #include "cli/verbs.h"
 #include "maml/base/error.h"
@@ -25,7 +26,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t queries_at_once = 256;
 
 struct Arguments {
-  std::string model, support, out, picture;
+  std::string model, support, out, picture, where, separator;
   std::vector<std::string> query, set;
   std::optional<int> steps;
   bool overwrite = false, json = false;
@@ -33,7 +34,8 @@ struct Arguments {
 
 void check(const Arguments& a) {
   require(!a.model.empty(), "adapt", "name the folder of a run (maml adapt runs/NAME --support DIR --query FILE)");
-  require(!a.query.empty() || !a.out.empty(), "adapt", "--query is missing (pictures, or folders of them)");
+  require(!a.query.empty() || !a.out.empty(), "adapt",
+          "--query is missing (pictures, or folders of them; or CSV files)");
   require(!a.steps || *a.steps >= 0, "--steps", "is ", a.steps.value_or(0), ", but must be 0 or above");
   require(a.out.empty() || names_adapted(a.out), a.out,
           "could not be read again (call what --out writes something.safetensors)");
@@ -165,11 +167,21 @@ void answer(const Arguments& a, Ready ready) {
   if (!a.json) std::cout << "\nPictures of it: " << a.picture << ".png, .svg\n";
 }
 
+int run_on_tables(const Arguments& a) {
+  require(a.picture.empty() && a.set.empty(), a.model, "learned from tables, which --picture and --set are not for");
+  TableArguments table{a.model, a.support, a.out, a.where, ",", a.query, a.steps, a.json};
+  if (!a.separator.empty()) table.separator = a.separator;
+  return adapt_table(table);
+}
+
 int run(Arguments a) {
   // PATH.png means the same as PATH: both kinds are written.
   const std::string end = fs::path(a.picture).extension().string();
   if (end == ".png" || end == ".svg") a.picture.resize(a.picture.size() - end.size());
   check(a);
+  if (is_of_tables(a.model)) return run_on_tables(a);
+  require(a.where.empty() && a.separator.empty(), a.model,
+          "did not learn from tables, which --where and --separator are for");
   AdaptReport report;
   ShownPictures shown;
   if (is_adapted_file(a.model)) {
@@ -193,6 +205,7 @@ constexpr auto examples = R"(Examples:
   maml adapt zoo/mini-imagenet-5way-5shot --support birds/ --query new/ --steps 10 --json
   maml adapt runs/a --support birds/ --query test/ --picture birds --out birds.safetensors
   maml adapt birds.safetensors --query another.jpg
+  maml adapt runs/sensors --support mine.csv --query test.csv --out mine.safetensors
 
 --support holds a folder of pictures (PNG, JPEG) for each class; classes may have different numbers of them. A
 folder of --query is searched at any depth; pictures in its sub-folders that are called like a class are known to
@@ -200,23 +213,34 @@ be of it, and the accuracy on them is told. Pictures are prepared as those were 
 or in colour, size, ink. A model of W outputs takes 2 to W classes; where there are fewer than W, probabilities are
 those of the outputs in use, and add up to 1. No prediction depends on which other pictures are asked about.
 
+A model that learned from tables takes CSV files in their place, rows of one task, with the columns that it learned
+from, found by their names; errors are told in the targets' own units. maml predict then predicts rows without targets.
+
 --out keeps the adapted model: parameters under PyTorch's names, and all that predicting again takes.
 docs/bring-your-data.md has more.)";
 
 }  // namespace
 
 void add_adapt(CLI::App& program, Chosen& chosen) {
-  auto* verb = program.add_subcommand("adapt", "Adapts a trained model to a few pictures of new classes, and predicts");
+  auto* verb = program.add_subcommand(
+      "adapt", "Adapts a trained model to a few pictures of new classes, or rows of a table, and predicts");
   const auto a = std::make_shared<Arguments>();
   verb->add_option("model", a->model, "The folder of a run, or a file that --out wrote")->type_name("RUN|FILE");
-  verb->add_option("--support", a->support, "What to adapt to: a folder with a folder of pictures for each class")
-      ->type_name("DIR");
-  verb->add_option("--query", a->query, "What to predict: pictures, or folders of them")->type_name("DIR|FILE..");
+  verb->add_option("--support", a->support,
+                   "What to adapt to: a folder with a folder of pictures for each class; a table")
+      ->type_name("DIR|FILE.csv");
+  verb->add_option("--query", a->query,
+                   "What to predict: pictures, or folders of them; tables with targets, to be judged")
+      ->type_name("DIR|FILE..");
   verb->add_option("--steps", a->steps, "Inner steps [those of training]")->type_name("N");
   verb->add_flag("--json", a->json, "Prints one JSON object, with the probabilities of all classes");
   verb->add_option("--out", a->out, "Keeps the adapted model")->type_name("FILE.safetensors");
   verb->add_option("--picture", a->picture, "Draws support and queries into PATH.png and PATH.svg (needs gnuplot)")
       ->type_name("PATH");
+  verb->add_option("--where", a->where, "Tables: only rows whose cell in a column is a text")
+      ->type_name("COLUMN=VALUE");
+  verb->add_option("--separator", a->separator, "Tables: what is between cells, one character or tab [,]")
+      ->type_name("C");
   verb->add_flag("--overwrite", a->overwrite, "Replaces what --out and --picture name if it exists");
   verb->add_option("--set", a->set, "For a model that does not say how its pictures were prepared")
       ->type_name("data.preparation=HOW")

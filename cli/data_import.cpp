@@ -122,7 +122,8 @@ void add_split(CLI::App& verb, Arguments& a, const char* help, const char* type)
 }  // namespace
 
 void add_data_import(CLI::App& data, Chosen& chosen) {
-  auto* import = data.add_subcommand("import", "Packs pictures into one file: omniglot, mini-imagenet, or your own");
+  auto* import =
+      data.add_subcommand("import", "Packs pictures or tables into one file: omniglot, mini-imagenet, or your own");
   import->require_subcommand(0, 1);
   import->footer("maml data import KIND --help explains a kind.");
 
@@ -158,6 +159,7 @@ void add_data_import(CLI::App& data, Chosen& chosen) {
                "  maml data import images leaves.zip --size 28 --grey --split leaves.csv\n"
                "  maml data import images leaves.tar.gz --split 40/10/20 --split-seed 1 --on-broken skip\n\n"
                "docs/bring-your-data.md says how the folders may lie.");
+  add_data_import_tasks(*import, chosen);
 }
 
 }  // namespace maml::cli

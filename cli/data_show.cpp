@@ -16,6 +16,11 @@ namespace {
 
 int info(const std::string& path) {
   require(!path.empty(), "data info", "name a pack");
+  if (may_be_task_pack(path)) {
+    print_pack(path, read_task_pack(path));
+    std::cout << "It agrees with its checksum\n";
+    return 0;
+  }
   const auto pack = ImagePack::open(path);
   pack->verify();
   print_pack(path, pack->index());
@@ -34,6 +39,10 @@ int show(const ShowArguments& a) {
   if (!a.split.empty()) {
     options.split = split_named(a.split);
     require(options.split.has_value(), "--split", "cannot be '", a.split, "' (write train, validation or test)");
+  }
+  if (may_be_task_pack(a.path)) {
+    print_tasks(read_task_pack(a.path), options.split, options.classes);
+    return 0;
   }
   const auto pack = ImagePack::open(a.path);
   const Sheet sheet = draw_sheet(*pack, options);
@@ -81,12 +90,13 @@ void add_data_info(CLI::App& data, Chosen& chosen) {
 }
 
 void add_data_show(CLI::App& data, Chosen& chosen) {
-  auto* verb = data.add_subcommand("show", "Draws a contact sheet of a pack: a row of images for each class");
+  auto* verb = data.add_subcommand(
+      "show", "Draws a contact sheet of a pack, a row of images for each class; or lists the tasks of tables");
   const auto a = std::make_shared<ShowArguments>();
   verb->add_option("pack", a->path, "A pack that maml data import wrote")->type_name("FILE");
   verb->add_option("--out", a->out, "The picture")->type_name("FILE.png")->capture_default_str();
   verb->add_option("--split", a->split, "Classes of one split only [all]")->type_name("train|validation|test");
-  verb->add_option("--classes", a->sheet.classes, "How many, spread evenly over all")
+  verb->add_option("--classes", a->sheet.classes, "How many (or how many tasks), spread evenly over all")
       ->type_name("N")
       ->capture_default_str();
   verb->add_option("--images", a->sheet.images, "Of each class, at most")->type_name("N")->capture_default_str();

@@ -53,8 +53,9 @@ void print_adapted(const std::string& path) {
   const LoadedAdapted was = read_adapted(path);
   print_model(*was.loaded.model, was.loaded.options.inner);
   const auto statistics = was.adapted.statistics();
-  std::cout << "\nAdapted to " << join(was.classes) << ": " << was.adapted.steps() << " inner steps"
-            << (statistics ? ", statistics " + to_string(*statistics) : "") << " (" << was.loaded.isa << ")\n";
+  std::cout << "\nAdapted" << (was.classes.empty() ? "" : " to " + join(was.classes)) << ": " << was.adapted.steps()
+            << " inner steps" << (statistics ? ", statistics " + to_string(*statistics) : "") << " (" << was.loaded.isa
+            << ")\n";
   if (const auto licence = licence_of(was.loaded.options.data); !licence.empty()) std::cout << licence << "\n";
   std::cout << "\n" << to_toml(was.loaded.options);
 }

@@ -23,9 +23,11 @@ constexpr auto overview =
   maml eval runs/sinusoid-10shot   its error after 0, 1, .. 10 inner steps on new tasks
   maml plot runs/sinusoid-10shot   pictures of it
   maml adapt RUN --support DIR --query FILE   a few pictures of new classes in, predictions out
+  maml adapt RUN --support mine.csv --out mine.safetensors   the same for rows of a table, and then
+  maml predict mine.safetensors new.csv --out predictions.csv
   maml export RUN --format npz     its weights for other programs
   maml presets                     what there is to train
-  maml data                        pictures: fetch, import, info, show
+  maml data                        pictures and tables: fetch, import, info, show
   maml info | check | bench | meta-gradient | reproduce | version
 
 maml VERB --help explains a verb.
@@ -116,9 +118,9 @@ int run(int argc, char** argv) {
   program.require_subcommand(0, 1);
   program.get_formatter()->column_width(34);
   cli::Chosen chosen;
-  for (const auto add :
-       {cli::add_train, cli::add_eval, cli::add_adapt, cli::add_export, cli::add_plot, cli::add_data, cli::add_presets,
-        cli::add_info, cli::add_check, cli::add_bench, cli::add_meta_gradient, cli::add_reproduce, cli::add_version})
+  for (const auto add : {cli::add_train, cli::add_eval, cli::add_adapt, cli::add_predict, cli::add_export,
+                         cli::add_plot, cli::add_data, cli::add_presets, cli::add_info, cli::add_check, cli::add_bench,
+                         cli::add_meta_gradient, cli::add_reproduce, cli::add_version})
     add(program, chosen);
   program.footer("maml VERB --help explains a verb. The environment: MAML_PRESETS is the folder of the presets, "
                  "MAML_DATA\nthat of data files, MAML_ISA forces an instruction set (baseline, avx2, avx512).");

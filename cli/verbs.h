@@ -15,6 +15,7 @@ using Chosen = std::function<int()>;
 void add_train(CLI::App& program, Chosen&);
 void add_eval(CLI::App& program, Chosen&);
 void add_adapt(CLI::App& program, Chosen&);
+void add_predict(CLI::App& program, Chosen&);
 void add_export(CLI::App& program, Chosen&);
 void add_plot(CLI::App& program, Chosen&);
 void add_data(CLI::App& program, Chosen&);

@@ -34,14 +34,14 @@ std::vector<double> numbers_in(const std::string& text, const std::string& unit)
 }
 
 std::array<std::size_t, all_splits.size()> whole_parts(const SplitRule& rule, std::size_t classes,
-                                                       const std::string& source) {
+                                                       const std::string& source, const Dealt& what) {
   std::array<std::size_t, all_splits.size()> counts{};
   if (rule.kind == SplitRule::Kind::counts) {
     std::transform(rule.parts.begin(), rule.parts.end(), counts.begin(),
                    [](double part) { return static_cast<std::size_t>(part); });
     const std::size_t sum = counts[0] + counts[1] + counts[2];
-    require(sum == classes, source, "has ", classes, " classes, but --split deals out ", counts[0], " + ", counts[1],
-            " + ", counts[2], " = ", sum, " (let it add up, or write shares: 64%/16%/20%)");
+    require(sum == classes, source, "has ", classes, " ", what.many, ", but --split deals out ", counts[0], " + ",
+            counts[1], " + ", counts[2], " = ", sum, " (let it add up, or write shares: 64%/16%/20%)");
     return counts;
   }
   // The larger of the numbers below and above a share's where the fraction is larger, so that they add up.
@@ -53,32 +53,34 @@ std::array<std::size_t, all_splits.size()> whole_parts(const SplitRule& rule, st
     dealt += counts[i];
   }
   for (std::size_t i = 0; i < counts.size(); ++i)
-    require(counts[i] > 0 || rule.parts[i] == 0, source, "has too few classes (", classes, ") for a share of ",
-            100 * rule.parts[i], " % for ", to_string(all_splits[i]), " (use larger shares, or bring more classes)");
+    require(counts[i] > 0 || rule.parts[i] == 0, source, "has too few ", what.many, " (", classes, ") for a share of ",
+            100 * rule.parts[i], " % for ", to_string(all_splits[i]), " (use larger shares, or bring more ", what.many,
+            ")");
   return counts;
 }
 
-std::vector<Split> by_list(const std::string& path, const std::vector<std::string>& classes,
-                           const std::string& source) {
+std::vector<Split> by_list(const std::string& path, const std::vector<std::string>& classes, const std::string& source,
+                           const Dealt& what) {
   std::map<std::string, Split> listed;
   std::istringstream lines(read_text_file(path));
   std::size_t number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
     if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.empty() || line == "class,split") continue;
+    if (line.empty() || line == what.one + ",split") continue;
     const auto comma = line.rfind(',');
     const auto split = comma == line.npos ? std::nullopt : split_named(line.substr(comma + 1));
-    require(split.has_value(), path, "line ", number, " is not of the form class,split (splits: train, val, test)");
+    require(split.has_value(), path, "line ", number, " is not of the form ", what.one,
+            ",split (splits: train, val, test)");
     const std::string name = line.substr(0, comma);
-    require(std::binary_search(classes.begin(), classes.end(), name), path, "line ", number, ": ", source,
-            " has no class ", name, did_you_mean(name, classes));
-    require(listed.emplace(name, *split).second, path, "line ", number, ": class ", name, " is listed twice");
+    require(std::binary_search(classes.begin(), classes.end(), name), path, "line ", number, ": ", source, " has no ",
+            what.one, " ", name, did_you_mean(name, classes));
+    require(listed.emplace(name, *split).second, path, "line ", number, ": ", what.one, " ", name, " is listed twice");
   }
   std::vector<Split> splits;
   for (const auto& name : classes) {
     const auto found = listed.find(name);
-    require(found != listed.end(), path, "does not list class ", name, " of ", source, " (add a line ", name,
+    require(found != listed.end(), path, "does not list ", what.one, " ", name, " of ", source, " (add a line ", name,
             ",train)");
     splits.push_back(found->second);
   }
@@ -102,9 +104,9 @@ SplitRule parse_split_rule(const std::string& text) {
 }
 
 std::vector<Split> deal(const SplitRule& rule, const std::vector<std::string>& classes, std::uint64_t seed,
-                        const std::string& source) {
-  if (rule.kind == SplitRule::Kind::list) return by_list(rule.list, classes, source);
-  const auto counts = whole_parts(rule, classes.size(), source);
+                        const std::string& source, const Dealt& what) {
+  if (rule.kind == SplitRule::Kind::list) return by_list(rule.list, classes, source, what);
+  const auto counts = whole_parts(rule, classes.size(), source, what);
   Rng rng(seed, Purpose::data_split);
   const auto order = rng.permutation(static_cast<std::uint32_t>(classes.size()));
   std::vector<Split> splits(classes.size());

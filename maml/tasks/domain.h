@@ -8,6 +8,7 @@
 #include "maml/base/rng.h"
 #include "maml/base/shape.h"
 #include "maml/diff/task.h"
+#include "maml/tasks/columns.h"
 
 namespace maml {
 
@@ -64,6 +65,8 @@ public:
   virtual std::size_t classes() const { return 0; }
   /// How pictures were made inputs, as their pack says (PackIndex::preparation); empty for other inputs.
   virtual std::string preparation() const { return {}; }
+  /// What a table's columns are to the tasks; empty for what is no table.
+  virtual Columns columns() const { return {}; }
   /// Terms of the data that bind what is learned from them; empty where there are none.
   virtual std::string licence() const { return {}; }
   /// Throws Error if tasks for that purpose cannot be drawn so: of too few classes or images say, or because data are

@@ -7,6 +7,7 @@
 #include "maml/tasks/images.h"
 #include "maml/tasks/point_navigation.h"
 #include "maml/tasks/sinusoid.h"
+#include "maml/tasks/table.h"
 
 namespace maml {
 
@@ -27,6 +28,10 @@ const std::array table = {
     Row{"images", false,
         [](const DomainOptions& o) {
           return make_images({o.file, o.rotations});
+        }},
+    Row{"table", false,
+        [](const DomainOptions& o) {
+          return make_table({o.file, o.rows, o.columns});
         }},
 };
 

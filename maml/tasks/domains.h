@@ -17,8 +17,10 @@ struct DomainOptions {
   const Model* policy = nullptr;   ///< point_navigation, which borrows it
   std::size_t horizon = 100;       ///< point_navigation
   double discount = 0.99;          ///< point_navigation
-  std::string file = {};           ///< images: a packed file
+  std::string file = {};           ///< images: a packed file; table: packed tasks
   std::string rotations = "none";  ///< images: none, task or classes
+  std::string rows = "any";        ///< table: any or window
+  Columns columns = {};            ///< table: how they are standardised; empty: as the training tasks are
 };
 
 std::vector<std::string> domain_names();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <optional>
 #include <type_traits>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
 #include "maml/io/image_pack.h"
+#include "maml/tasks/chooser.h"
 #include "maml/tasks/supervised.h"
 
 namespace maml {
@@ -26,11 +26,6 @@ Rotations rotations_named(const std::string& name) {
     if (name == rotation_names[i]) return static_cast<Rotations>(i);
   fail("data.rotations", "unknown rotations '", name, "'", did_you_mean(name, rotation_names),
        " (known: ", join(rotation_names), ")");
-}
-
-Split split_for(Purpose purpose) {
-  if (purpose == Purpose::validation_task) return Split::validation;
-  return purpose == Purpose::test_task ? Split::test : Split::train;
 }
 
 struct SplitClasses {
@@ -73,27 +68,6 @@ private:
           (text.empty() ? "; it has " : ", ") + std::string(to_string(split)) + " " + std::to_string(choices(split));
     return text;
   }
-};
-
-/// Draws distinct numbers; what it needs for that it keeps.
-class Chooser {
-public:
-  Chooser(std::size_t largest, std::size_t most) : order_(largest), swapped_(most) {
-    std::iota(order_.begin(), order_.end(), 0u);
-  }
-
-  /// The first so many of a shuffle of 0 .. n - 1.
-  void choose(Rng& rng, std::uint32_t n, std::span<std::uint32_t> chosen) {
-    for (std::uint32_t i = 0; i < chosen.size(); ++i) {
-      swapped_[i] = i + rng.below(n - i);
-      std::swap(order_[i], order_[swapped_[i]]);
-      chosen[i] = order_[i];
-    }
-    for (std::size_t i = chosen.size(); i-- > 0;) std::swap(order_[i], order_[swapped_[i]]);
-  }
-
-private:
-  std::vector<std::uint32_t> order_, swapped_;  // order_ is 0, 1, .. between the calls
 };
 
 template <class T> std::array<T, 256> pixel_inputs() {

@@ -21,6 +21,8 @@ std::unique_ptr<Domain> make_domain(const DataOptions& data, const Model* policy
   options.horizon = data.horizon;
   options.discount = data.discount;
   options.rotations = data.rotations;
+  options.rows = data.rows;
+  options.columns = data.columns;
   if (!data.file.empty()) options.file = find_data_file(data.file);
   return make_domain(data.domain, options);
 }
@@ -89,6 +91,7 @@ Experiment::Experiment(const Options& given)
       domain(make_domain(options.data, model.get())) {
   require_fit(*model, *domain);
   if (options.data.preparation.empty()) options.data.preparation = domain->preparation();
+  if (options.data.columns.empty()) options.data.columns = domain->columns();
   if (options.data.licence.empty()) options.data.licence = domain->licence();
 }
 

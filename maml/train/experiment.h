@@ -61,7 +61,7 @@ struct Experiment {
   /// Throws Error naming the key and its mend, also where the data are missing or do not fit the model.
   explicit Experiment(const Options&);
 
-  Options options;  ///< resolved; data.preparation and data.licence as the data say, unless they were given
+  Options options;  ///< resolved; preparation, columns and licence of [data] as the data say, unless they were given
   std::unique_ptr<Model> model;
   std::unique_ptr<Domain> domain;
 

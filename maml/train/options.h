@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "maml/nn/model.h"
+#include "maml/tasks/columns.h"
 
 namespace maml {
 
@@ -71,6 +72,8 @@ struct DataOptions {
   std::string preparation = "";
   std::string licence = "";
   std::string rotations = "none";
+  std::string rows = "any";
+  Columns columns;
   bool oracle = false;
   std::size_t horizon = 100;
   double discount = 0.99;
@@ -161,7 +164,7 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("outer.alpha_rate", o.outer.alpha_rate, "outer learning rate of learned inner rates; 0 = outer.rate");
   v("outer.second_order_from", o.outer.second_order_from,
     "iterations before this one leave the Hessians out; 0 = none does");
-  v("data.domain", o.data.domain, "where tasks come from: sinusoid | images | point_navigation");
+  v("data.domain", o.data.domain, "where tasks come from: sinusoid | images | table | point_navigation");
   v("data.ways", o.data.ways, "classes of a task; 1 for regression");
   v("data.shots", o.data.shots, "support examples of a class; points, or rollouts");
   v("data.query_shots", o.data.query_shots, "query examples of a class; 0 = as many as shots");
@@ -169,13 +172,22 @@ template <class O, class V> void visit(O& o, V&& visitor) {
   v("data.test_ways", o.data.test_ways, "classes of a task in validation and testing; 0 = as in training");
   v("data.test_shots", o.data.test_shots, "support examples of a class there; 0 = as in training");
   v("data.test_query_shots", o.data.test_query_shots, "query examples of a class there; 0 = as in training");
-  v("data.file", o.data.file, "images: a file of maml data import; here, in the folder MAML_DATA, or in data/");
+  v("data.file", o.data.file, "images, table: a file of maml data import; here, in the folder MAML_DATA, or in data/");
   v("data.preparation", o.data.preparation,
     "images: how pictures become inputs, for maml adapt: \"nearest inverted\", \"lanczos\"; empty = as data.file says");
   v("data.licence", o.data.licence,
     "images: terms of the pictures, kept with what is learned from them; empty = as data.file says");
   v("data.rotations", o.data.rotations,
     "images: none | task = quarter turns drawn for each class of a task | classes = each turn a class of its own");
+  v("data.rows", o.data.rows,
+    "table: any = a task's rows drawn at random | window = rows that follow each other, queries behind the support");
+  v("data.task_column", o.data.columns.task, "table: the column that names the task; empty = as data.file says");
+  v("data.inputs", o.data.columns.inputs, "table: columns the model reads; [] = as data.file says");
+  v("data.targets", o.data.columns.targets, "table: columns it predicts; [] = as data.file says");
+  v("data.means", o.data.columns.means,
+    "table: what is subtracted from inputs, then targets; [] = their means over the training tasks");
+  v("data.deviations", o.data.columns.deviations,
+    "table: what they are divided by then; [] = their standard deviations there");
   v("data.oracle", o.data.oracle, "sinusoid: append the task's own parameters to the input");
   v("data.horizon", o.data.horizon, "point_navigation: time steps of a rollout");
   v("data.discount", o.data.discount, "point_navigation: of rewards, a time step");

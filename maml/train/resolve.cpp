@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -87,6 +88,8 @@ void check_train(const Options& options) {
   at_least("data.ways", options.data.ways, std::size_t{1});
   at_least("data.shots", options.data.shots, std::size_t{1});
   one_of("data.rotations", options.data.rotations, {"none", "task", "classes"});
+  one_of("data.rows", options.data.rows, {"any", "window"});
+  if (!options.data.columns.empty()) require_sound(options.data.columns, "data");
   at_least("data.horizon", options.data.horizon, std::size_t{1});
   require(options.data.discount >= 0 && options.data.discount <= 1, "data.discount", "is ",
           toml_text(options.data.discount), ", but must be from 0 to 1");
@@ -169,9 +172,11 @@ Options resolved(const Options& given) {
 bool fixes_results(const std::string& key, const Options& options) {
   const auto table = key.substr(0, key.find('.'));
   const bool ends_schedule = options.outer.schedule == "linear" || options.outer.schedule == "cosine";
-  // Where the data are may change; data.preparation and data.licence are for those who use the model.
-  return table == "model" || table == "inner" || table == "outer" ||
-         (table == "data" && key != "data.file" && key != "data.preparation" && key != "data.licence") ||
+  // Where the data are may change; what they say of themselves is for those who use the model.
+  static constexpr std::array said_by_data = {"data.file",   "data.preparation", "data.licence", "data.task_column",
+                                              "data.inputs", "data.targets",     "data.means",   "data.deviations"};
+  const bool is_said = std::find(said_by_data.begin(), said_by_data.end(), key) != said_by_data.end();
+  return table == "model" || table == "inner" || table == "outer" || (table == "data" && !is_said) ||
          key == "train.seed" || key == "train.validation_tasks" || key == "eval.seed" ||
          (key == "train.iterations" && ends_schedule);
 }

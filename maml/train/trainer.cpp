@@ -41,9 +41,12 @@ void add_to(MetricSums& sums, const OuterStep& step) {
 }
 
 /// Throws Error where tasks of validation or testing cannot be drawn, of damaged data say: better now than at the first
-/// validation, or after all of the training.
+/// validation, or after all of the training. Those of training too, where the data are in memory anyway.
 void check_later_tasks(const Experiment& experiment) {
   const Options& options = experiment.options;
+  if (!experiment.domain->columns().empty())
+    experiment.domain->check(Purpose::train_task,
+                             episode_options(*experiment.model, {}, options.inner, training_size(options.data)));
   const EpisodeOptions later = episode_options(*experiment.model, {}, options.inner, test_size(options.data));
   if (options.train.validate_every > 0) experiment.domain->check(Purpose::validation_task, later);
   experiment.domain->check(Purpose::test_task, later);

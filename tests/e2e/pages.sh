@@ -43,7 +43,7 @@ while read -r _ verb rest; do
   "$MAML" "$verb" --help >"$TMP/help.txt" 2>&1 || { wrong "the pages call maml $verb, which is no verb"; continue; }
   case $verb in # verbs below a verb have options of their own
     data)
-      for kind in "fetch omniglot" info show "import omniglot" "import mini-imagenet" "import images"; do
+      for kind in "fetch omniglot" info show "import omniglot" "import mini-imagenet" "import images" "import csv" "import npz"; do
         # shellcheck disable=SC2086
         "$MAML" data $kind --help >>"$TMP/help.txt" 2>&1 || true
       done

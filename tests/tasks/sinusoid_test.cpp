@@ -172,7 +172,7 @@ TEST_CASE("domains: by name, and a misspelt name is told the nearest") {
   CHECK(make_domain("sinusoid", options)->input() == Shape{{3}});
   CHECK_THROWS_WITH_AS(make_domain("sinusiod"),
                        "[data.domain] unknown domain 'sinusiod'; did you mean sinusoid? (known: sinusoid, "
-                       "point_navigation, images)",
+                       "point_navigation, images, table)",
                        Error);
   auto ways = episode(5, 5);
   ways.ways = 5;
