@@ -7,6 +7,7 @@
 #include "maml/io/csv_log.h"
 #include "maml/io/safetensors.h"
 #include "maml/train/inner_loop.h"
+#include "maml/train/rate_border.h"
 
 namespace maml {
 
@@ -47,7 +48,7 @@ public:
 
   void put_rates(TensorFile& file, const std::string& prefix, const std::vector<float>& rates) const {
     if (layout_.sharing() == RateSharing::element) {
-      const auto tensors = model_.to_border(rates.data());
+      const auto tensors = element_rates_to_border(model_, layout_, rates.data());
       for (std::size_t i = 0; i < tensors.size(); ++i)
         if (layout_.mask()[i]) put(file, prefix + "alpha." + tensors[i].name, tensors[i]);
       return;
@@ -63,10 +64,10 @@ public:
   std::vector<float> take_rates(const TensorFile& file, const std::string& prefix, std::vector<float> otherwise) const {
     std::vector<float> rates = std::move(otherwise);
     if (layout_.sharing() == RateSharing::element) {
-      auto tensors = model_.to_border(rates.data());
+      auto tensors = element_rates_to_border(model_, layout_, rates.data());
       for (std::size_t i = 0; i < tensors.size(); ++i)
         if (layout_.mask()[i]) tensors[i].values = values(file, prefix + "alpha." + tensors[i].name, tensors[i].shape);
-      return model_.from_border<float>(tensors);
+      return element_rates_from_border<float>(model_, layout_, tensors);
     }
     for (const auto& [name, first] : shared_rates()) {
       const auto read = values(file, prefix + name, shared_shape());

@@ -6,6 +6,7 @@
 #include "maml/algorithms/algorithm.h"
 #include "maml/base/error.h"
 #include "maml/train/inner_loop.h"
+#include "maml/train/rate_border.h"
 
 namespace maml {
 
@@ -197,7 +198,11 @@ private:
   }
 
   void put_rates(TensorFile& file, const std::string& prefix, const std::vector<double>& rates) const {
-    if (layout_.sharing() == RateSharing::element) return put_parameters(file, prefix + "alpha.", rates);
+    if (layout_.sharing() == RateSharing::element) {
+      for (const auto& tensor : element_rates_to_border(model_, layout_, rates.data()))
+        put(file, prefix + "alpha." + tensor.name, tensor.shape, tensor.values);
+      return;
+    }
     for (const auto& [name, slice] : shared_rates()) {
       std::vector<double> values;
       values.reserve(static_cast<std::size_t>(layout_.steps()));
@@ -211,15 +216,15 @@ private:
     if (layout_.sharing() == RateSharing::element) {
       std::vector<BorderTensor> border;
       const std::vector<double> own(rates_.begin(), rates_.end());
-      for (auto& tensor : model_.to_border<double>(own.data())) {
+      for (auto& tensor : element_rates_to_border(model_, layout_, own.data())) {
         if (const Tensor* given = file.find("alpha." + tensor.name)) {
-          require(given->shape == tensor.shape, given->name, "has shape ", shape_text(given->shape), ", but ",
-                  tensor.name, " has ", shape_text(tensor.shape));
+          require(given->shape == tensor.shape, given->name, "has shape ", shape_text(given->shape),
+                  ", but the rates of ", tensor.name, " have ", shape_text(tensor.shape));
           tensor.values = given->as<double>();
         }
         border.push_back(std::move(tensor));
       }
-      rates_ = model_.from_border<T>(border);
+      rates_ = element_rates_from_border<T>(model_, layout_, border);
       return;
     }
     for (const auto& [name, slice] : shared_rates()) {

@@ -49,7 +49,7 @@ Checkpoint full(const Experiment& experiment) {
 TEST_CASE("checkpoint: comes back to the bit, under PyTorch's names, for each kind of learned rates") {
   const maml_test::ScratchFolder folder;
   const std::string path = folder.file("a.safetensors");
-  for (const char* learned : {"no", "number", "layer", "layer-step", "element"}) {
+  for (const char* learned : {"no", "number", "layer", "layer-step", "element", "element-step"}) {
     INFO(learned);
     Options options = small_run();
     options.model.layers = {"linear 8", "batch_norm mode=running", "relu", "linear 1"};
@@ -81,6 +81,8 @@ TEST_CASE("checkpoint: comes back to the bit, under PyTorch's names, for each ki
       CHECK(file.at("alpha.linear1.weight").shape == std::vector<std::size_t>{2});
     if (std::string(learned) == "element")
       CHECK(file.at("alpha.linear1.weight").shape == std::vector<std::size_t>{8, 1});
+    if (std::string(learned) == "element-step")
+      CHECK(file.at("alpha.linear1.weight").shape == std::vector<std::size_t>{2, 8, 1});
   }
 }
 
