@@ -18,6 +18,7 @@
 #include "maml/io/task_pack.h"
 #include "maml/kernels/isa.h"
 #include "maml/nn/check_model.h"
+#include "maml/nn/foreign.h"
 #include "maml/nn/layer.h"
 #include "maml/nn/loss.h"
 #include "maml/nn/model.h"

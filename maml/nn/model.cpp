@@ -3,15 +3,19 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
 #include "maml/nn/backbones.h"
+#include "maml/nn/foreign.h"
 #include "maml/nn/network.h"
 
 namespace maml {
 
 struct Model::Impl {
+  std::unique_ptr<const ForeignModel> foreign;
+  std::vector<ParameterSpec> foreign_specs;
   Shape input;
   std::vector<LayerPtr> layers;
   std::vector<std::string> names;
@@ -105,7 +109,33 @@ Model::Model(const ModelOptions& options) : impl_(std::make_unique<Impl>()) {
   (void)self.loss->targets(shape.size());
 }
 
+Model::Model(ForeignModel given) : impl_(std::make_unique<Impl>()) {
+  Impl& self = *impl_;
+  require(!given.parameters.empty(), given.name, "has no parameters to learn");
+  self.input = given.input;
+  std::set<std::string> names;
+  for (const auto& parameter : given.parameters) {
+    const std::size_t size = checked_size(parameter.name, parameter.shape);
+    require(names.insert(parameter.name).second, given.name, "has two parameters of the name ", parameter.name);
+    require(size > 0 && parameter.initial.size() == size, parameter.name, "has ", parameter.initial.size(),
+            " initial values, but ", size, " elements (at least 1)");
+    ParameterSpec spec;
+    spec.size = size;
+    spec.border_shape = parameter.shape;
+    self.foreign_specs.push_back(std::move(spec));
+    self.slices.push_back({parameter.name, self.parameters, size});
+    self.parameters += size;
+  }
+  for (const auto& spec : self.foreign_specs) self.specs.push_back(&spec);
+  self.loss = make_foreign_loss(given);
+  self.foreign = std::make_unique<const ForeignModel>(std::move(given));
+}
+
 Model::~Model() = default;
+
+const ForeignModel* Model::foreign() const {
+  return impl_->foreign.get();
+}
 
 std::size_t Model::parameters() const {
   return impl_->parameters;
@@ -133,6 +163,7 @@ Shape Model::input() const {
   return impl_->input;
 }
 Shape Model::output() const {
+  if (impl_->foreign) return Shape{{impl_->foreign->outputs}};
   return impl_->layers.back()->info().output;
 }
 std::size_t Model::layer_count() const {
@@ -178,6 +209,13 @@ std::size_t Model::layer_at(std::size_t parameter_offset) const {
 
 template <class T> std::vector<T> Model::initial(std::uint64_t seed) const {
   std::vector<T> theta(parameters());
+  if (impl_->foreign) {
+    auto to = theta.begin();
+    for (const auto& parameter : impl_->foreign->parameters)
+      to = std::transform(parameter.initial.begin(), parameter.initial.end(), to,
+                          [](double value) { return static_cast<T>(value); });
+    return theta;
+  }
   for (std::size_t i = 0; i < slices().size(); ++i) {
     Rng rng(seed, Purpose::initial_parameters, 0, static_cast<std::uint32_t>(i));
     const auto& slice = slices()[i];

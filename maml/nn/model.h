@@ -28,12 +28,20 @@ struct BorderTensor {
   std::vector<double> values;
 };
 
+struct ForeignModel;
+
 /// A list of layers over one flat parameter vector, and a loss. Immutable; may be used by many threads at once.
 class Model {
 public:
   /// Throws Error that names the layer, what is wrong with it, and how to mend it.
   explicit Model(const ModelOptions&);
+  /// A model without layers, whose parameters and objectives are somebody else's (maml/nn/foreign.h). Throws Error
+  /// where it has no parameters, or two of one name.
+  explicit Model(ForeignModel);
   ~Model();
+
+  /// What the model was made of where it is foreign, else null.
+  const ForeignModel* foreign() const;
 
   std::size_t parameters() const;
   /// Length of the running statistics.
@@ -85,13 +93,16 @@ std::vector<unsigned char> matching_slices(const std::string& owner, const std::
 /// The loss of a model's layers [first, layer_count()) as an objective; its parameters are those layers' slices. For
 /// T = float, double; and once differentiable for std::complex<double>.
 /// state: the running statistics (Model::state_size() values), may be null where the model has none. Throws Error where
-/// the mode asks for running statistics that a layer does not keep.
+/// the mode asks for running statistics that a layer does not keep, or where a foreign model has no second derivatives.
 template <class T>
 std::unique_ptr<Objective<T>> make_objective(const Model&, Mode, const T* state = nullptr, std::size_t first_layer = 0);
 template <class T>
 std::unique_ptr<FirstOrderObjective<T>> make_first_order_objective(const Model&, Mode, const T* state = nullptr);
+/// make_objective, but for foreign models whatever they have, perhaps once differentiable only. For T = float, double.
+template <class T>
+std::unique_ptr<FirstOrderObjective<T>> make_trained_objective(const Model&, Mode, const T* state = nullptr);
 
-/// Layers [0, layers) as a feature map.
+/// Layers [0, layers) as a feature map; of a foreign model the outputs (throws Error where it gives none).
 template <class T>
 std::unique_ptr<FeatureMap<T>> make_feature_map(const Model&, std::size_t layers, Mode, const T* state = nullptr);
 

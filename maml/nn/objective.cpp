@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <complex>
 
+#include "maml/base/error.h"
+#include "maml/nn/foreign.h"
 #include "maml/nn/network.h"
 
 namespace maml {
@@ -152,7 +154,20 @@ private:
 
 template <class T>
 std::unique_ptr<Objective<T>> make_objective(const Model& model, Mode mode, const T* state, std::size_t first_layer) {
+  if (model.foreign()) {
+    auto made = model.foreign()->functions<T>().objective();
+    auto* twice = dynamic_cast<Objective<T>*>(made.get());
+    require(twice != nullptr, model.foreign()->name, "has no Hessian-vector product (give it hvp)");
+    (void)made.release();
+    return std::unique_ptr<Objective<T>>(twice);
+  }
   return std::make_unique<NetworkObjective<T>>(model, mode, state, first_layer);
+}
+
+template <class T>
+std::unique_ptr<FirstOrderObjective<T>> make_trained_objective(const Model& model, Mode mode, const T* state) {
+  if (model.foreign()) return model.foreign()->functions<T>().objective();
+  return make_objective<T>(model, mode, state);
 }
 
 template <class T>
@@ -162,6 +177,11 @@ std::unique_ptr<FirstOrderObjective<T>> make_first_order_objective(const Model& 
 
 template <class T>
 std::unique_ptr<FeatureMap<T>> make_feature_map(const Model& model, std::size_t layers, Mode mode, const T* state) {
+  if (model.foreign()) {
+    const auto& outputs = model.foreign()->functions<T>().outputs;
+    require(outputs != nullptr, model.foreign()->name, "gives no predictions (give it predict)");
+    return outputs();
+  }
   return std::make_unique<NetworkFeatures<T>>(model, layers, mode, state);
 }
 
@@ -181,6 +201,8 @@ void Predictor<T>::operator()(Point<T> point, const Batch<T>& batch, T* tape, T*
 
 template std::unique_ptr<Objective<float>> make_objective(const Model&, Mode, const float*, std::size_t);
 template std::unique_ptr<Objective<double>> make_objective(const Model&, Mode, const double*, std::size_t);
+template std::unique_ptr<FirstOrderObjective<float>> make_trained_objective(const Model&, Mode, const float*);
+template std::unique_ptr<FirstOrderObjective<double>> make_trained_objective(const Model&, Mode, const double*);
 template std::unique_ptr<FirstOrderObjective<std::complex<double>>>
 make_first_order_objective(const Model&, Mode, const std::complex<double>*);
 template std::unique_ptr<FeatureMap<float>> make_feature_map(const Model&, std::size_t, Mode, const float*);

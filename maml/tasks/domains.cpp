@@ -48,6 +48,9 @@ namespace {
 const Row& row_of(const std::string& name) {
   for (const auto& row : table)
     if (row.name == name) return row;
+  require(name != "given", "data.domain",
+          "is 'given': the tasks were handed over by a program, which alone can make them "
+          "again (from Python: MetaLearner.load(..).score(tasks))");
   fail("data.domain", "unknown domain '", name, "'", did_you_mean(name, domain_names()),
        " (known: ", join(domain_names()), ")");
 }

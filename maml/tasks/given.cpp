@@ -24,6 +24,7 @@ public:
   void draw(const Draw& draw) override {
     task_ = source_(draw);
     stride_ = 0;
+    support_w_stride_ = query_w_stride_ = 0;
     if (tasks_ > 1) {
       Draw next = draw;
       ++next.first;
@@ -32,11 +33,14 @@ public:
       support_y_stride_ = second.support_y - task_.support_y;
       query_x_stride_ = second.query_x - task_.query_x;
       query_y_stride_ = second.query_y - task_.query_y;
+      if (task_.support_weight) support_w_stride_ = second.support_weight - task_.support_weight;
+      if (task_.query_weight) query_w_stride_ = second.query_weight - task_.query_weight;
     }
     if (!copies()) return;
     stride_ = task_.support_rows + task_.query_rows;
     x_.resize(tasks_ * stride_ * input_);
     y_.resize(tasks_ * stride_ * given_.targets);
+    w_.assign(is_weighted() ? tasks_ * stride_ : 0, T(1));
     for (std::size_t i = 0; i < tasks_; ++i) {
       const auto at = static_cast<std::ptrdiff_t>(i);
       T* x = append(task_.support_x + at * support_x_stride_, task_.support_rows * input_, &x_[i * stride_ * input_]);
@@ -44,6 +48,10 @@ public:
       T* y = append(task_.support_y + at * support_y_stride_, task_.support_rows * given_.targets,
                     &y_[i * stride_ * given_.targets]);
       append(task_.query_y + at * query_y_stride_, task_.query_rows * given_.targets, y);
+      if (task_.support_weight)
+        append(task_.support_weight + at * support_w_stride_, task_.support_rows, &w_[i * stride_]);
+      if (task_.query_weight)
+        append(task_.query_weight + at * query_w_stride_, task_.query_rows, &w_[i * stride_ + task_.support_rows]);
     }
   }
 
@@ -53,18 +61,21 @@ public:
 
   Batch<T> support(int, Point<T>) override {
     if (copies()) return copied(0, task_.support_rows, 0);
-    return direct(task_.support_x, support_x_stride_, task_.support_y, support_y_stride_, task_.support_rows);
+    return weighted(direct(task_.support_x, support_x_stride_, task_.support_y, support_y_stride_, task_.support_rows),
+                    task_.support_weight, support_w_stride_);
   }
 
   Batch<T> query(Point<T>) override {
     if (episode_.couple_query) return copied(0, stride_, task_.support_rows);
     if (copies()) return copied(task_.support_rows, task_.query_rows, 0);
-    return direct(task_.query_x, query_x_stride_, task_.query_y, query_y_stride_, task_.query_rows);
+    return weighted(direct(task_.query_x, query_x_stride_, task_.query_y, query_y_stride_, task_.query_rows),
+                    task_.query_weight, query_w_stride_);
   }
 
 private:
   static constexpr bool is_same = std::is_same_v<S, T>;
   bool copies() const { return !is_same || episode_.couple_query; }
+  bool is_weighted() const { return task_.support_weight || task_.query_weight; }
 
   static T* append(const S* from, std::size_t count, T* to) {
     for (std::size_t i = 0; i < count; ++i) *to++ = static_cast<T>(from[i]);
@@ -85,7 +96,18 @@ private:
     result.x_stride = static_cast<std::ptrdiff_t>(stride_ * input_);
     result.y = y_.data() + first * given_.targets;
     result.y_stride = static_cast<std::ptrdiff_t>(stride_ * given_.targets);
+    if (is_weighted()) {
+      result.weight = w_.data() + first;
+      result.weight_stride = static_cast<std::ptrdiff_t>(stride_);
+    }
     return result;
+  }
+  static Batch<T> weighted(Batch<T> batch, const S* weight, std::ptrdiff_t stride) {
+    if constexpr (is_same) {
+      batch.weight = weight;
+      batch.weight_stride = stride;
+    }
+    return batch;
   }
   Batch<T> direct(const S* x, std::ptrdiff_t x_stride, const S* y, std::ptrdiff_t y_stride, std::size_t rows) const {
     Batch<T> result = batch(rows, 0);
@@ -104,9 +126,10 @@ private:
   const std::size_t tasks_;
   const EpisodeOptions episode_;
   GivenTask<S> task_;
-  std::ptrdiff_t support_x_stride_ = 0, support_y_stride_ = 0, query_x_stride_ = 0, query_y_stride_ = 0;
+  std::ptrdiff_t support_x_stride_ = 0, support_y_stride_ = 0, query_x_stride_ = 0, query_y_stride_ = 0,
+                 support_w_stride_ = 0, query_w_stride_ = 0;
   std::size_t stride_ = 0;  // rows of a task, where they are copied
-  std::vector<T> x_, y_;
+  std::vector<T> x_, y_, w_;
 };
 
 template <class S> class Given : public Domain {

@@ -18,12 +18,15 @@ template <class T> struct GivenTask {
   const T* query_y = nullptr;
   std::size_t support_rows = 0, query_rows = 0;
   std::shared_ptr<const void> owner = {};
+  /// What each row's loss is multiplied by (see Batch::weight); null: 1 everywhere.
+  const T* support_weight = nullptr;
+  const T* query_weight = nullptr;
 };
 
 struct GivenOptions {
   std::size_t targets = 1;
-  /// Tasks i, i + 1, .. of one draw have as many rows each and lie at equal distances in memory, so that a group can
-  /// hold several.
+  /// Tasks i, i + 1, .. of one draw have as many rows each and lie at equal distances in memory, weights too, so that a
+  /// group can hold several.
   bool are_alike = false;
 };
 

@@ -6,6 +6,7 @@
 #include "maml/base/aligned.h"
 #include "maml/base/error.h"
 #include "maml/base/finite.h"
+#include "maml/nn/foreign.h"
 #include "maml/train/inner_loop.h"
 #include "maml/train/predictions.h"
 
@@ -114,7 +115,9 @@ AdaptedModel::AdaptedModel(const Model& model, Parts parts) : model_(&model), pa
   require(rows > 0 || !model.couples_query(mode), "support.x", "is missing: the model's statistics are those of the ",
           "support set");
   is_one_batch_ = has_layer_with(model, mode, [](Statistics of) { return of == Statistics::transductive; });
-  predictor_ = std::make_unique<Predictor<float>>(model, mode, parts_.state.data());
+  // A foreign model without predictions can be adapted all the same, for its parameters.
+  if (!model.foreign() || model.foreign()->f32.outputs)
+    predictor_ = std::make_unique<Predictor<float>>(model, mode, parts_.state.data());
 }
 
 std::size_t AdaptedModel::rows_at_once(std::size_t rows) const {
@@ -140,6 +143,7 @@ std::size_t AdaptedModel::rows_at_once(std::size_t rows) const {
 std::vector<float> AdaptedModel::outputs(std::span<const float> x) const {
   const std::size_t inputs = model_->input().size(), size = model_->output().size();
   const std::size_t rows = rows_of(x.size(), inputs, "query.x");
+  if (!predictor_) fail(model_->foreign()->name, "gives no predictions (give it predict)");
   std::vector<float> result(rows * size);
   if (rows == 0) return result;
   const std::size_t at_once = rows_at_once(rows), most = support_rows_ + at_once;

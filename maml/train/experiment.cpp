@@ -95,6 +95,11 @@ Experiment::Experiment(const Options& given)
   if (options.data.licence.empty()) options.data.licence = domain->licence();
 }
 
+Experiment::Experiment(const Options& given, std::unique_ptr<Model> of_model, std::unique_ptr<Domain> of_domain)
+    : options(given), model(std::move(of_model)), domain(std::move(of_domain)) {
+  require_fit(*model, *domain);
+}
+
 Weights Experiment::initial() const {
   if (!options.train.init.empty()) return read_weights(options.train.init, *model, options, options.train.init_take);
   return {model->initial<float>(options.train.seed), InnerLoop<float>(*model, options.inner).initial_rates(),

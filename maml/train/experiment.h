@@ -60,6 +60,8 @@ struct LoadedModel {
 struct Experiment {
   /// Throws Error naming the key and its mend, also where the data are missing or do not fit the model.
   explicit Experiment(const Options&);
+  /// Of parts made by other means. options: resolved, of that model. Throws Error where model and domain do not fit.
+  Experiment(const Options&, std::unique_ptr<Model>, std::unique_ptr<Domain>);
 
   Options options;  ///< resolved; preparation, columns and licence of [data] as the data say, unless they were given
   std::unique_ptr<Model> model;

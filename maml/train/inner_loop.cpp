@@ -37,7 +37,7 @@ RateSharing sharing(const InnerOptions& inner) {
 /// The first layer that adapts: those before it may be computed once a task. 0 where they may not, since their outputs
 /// or statistics depend on the inner step.
 std::size_t frozen_layers(const Model& model, const RateLayout& layout) {
-  if (layout.frozen_front() == 0 || model.state_size() > 0) return 0;
+  if (layout.frozen_front() == 0 || model.state_size() > 0 || model.layer_count() == 0) return 0;
   std::size_t layers = model.layer_at(layout.frozen_front());
   while (!model.may_split(layers)) --layers;
   std::size_t parameters = 0;
@@ -54,7 +54,7 @@ template <class T>
 InnerLoop<T>::InnerLoop(const Model& model, const InnerOptions& inner, Mode mode, const T* state)
     : learns_rates_(!inner.learned.empty() && inner.learned != "no"),
       rule_(inner.rule == "momentum" ? make_momentum<T>(inner.momentum) : make_sgd<T>()),
-      objective_(make_objective<T>(model, mode, state)) {
+      objective_(make_trained_objective<T>(model, mode, state)) {
   const auto& slices = model.slices();
   const auto mask = inner.adapt.empty() ? std::vector<unsigned char>(slices.size(), 1)
                                         : matching_slices("inner.adapt", slices, inner.adapt);

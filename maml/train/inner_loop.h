@@ -37,7 +37,7 @@ private:
   std::vector<T> initial_rates_;
   bool learns_rates_;
   std::unique_ptr<InnerRule<T>> rule_;
-  std::unique_ptr<Objective<T>> objective_;
+  std::unique_ptr<FirstOrderObjective<T>> objective_;
   std::size_t front_layers_ = 0;
   Front front_;  // null where there is none
 };

@@ -228,6 +228,8 @@ std::string to_toml(const Options&);
 /// naming key and mend. Opens no file: whether the data are there and fit the model is for `Experiment` to say.
 /// Resolving twice changes nothing.
 Options resolved(const Options&);
+/// The same for a model made by other means than `model.layers`, which stay as they are.
+Options resolved(const Options&, const Model&);
 
 /// The inner loop that these options mean for an algorithm and a model: checked, `learned` and `adapt` filled in.
 InnerOptions resolved_inner(const InnerOptions&, const std::string& algorithm, const Model&);

@@ -65,7 +65,9 @@ ProtocolTasks::Hand ProtocolTasks::hand(std::size_t budget, bool whole) const {
   options.query_rows = shape_.query_rows;
   options.second_order = false;
   options.budget = budget - std::min(budget, shape_.bytes);
-  Hand hand{experiment_.domain->group<float>(1, episode_), loop_.adaptation(options, shape_.fixed_support && !whole)};
+  const bool fixed_support = shape_.fixed_support && !whole;
+  Hand hand{experiment_.domain->group<float>(1, episode_), loop_.adaptation(options, fixed_support), options,
+            fixed_support};
   hand.adaptation->set_rates(rates_.data());
   return hand;
 }
@@ -83,6 +85,14 @@ Draw ProtocolTasks::draw(std::size_t number) const {
 
 void ProtocolTasks::adapt(Hand& hand, std::size_t number) const {
   hand.task->draw(draw(number));
+  const TaskRows rows = hand.task->drawn_rows();
+  if (rows.support > hand.options.support_rows || rows.query > hand.options.query_rows) {
+    hand.options.support_rows = std::max(hand.options.support_rows, rows.support);
+    hand.options.query_rows = std::max(hand.options.query_rows, rows.query);
+    hand.adaptation.reset();
+    hand.adaptation = loop_.adaptation(hand.options, hand.fixed_support);
+    hand.adaptation->set_rates(rates_.data());
+  }
   hand.adaptation->run(weights_.parameters.data(), *hand.task);
 }
 

@@ -21,6 +21,8 @@ public:
   struct Hand {
     std::unique_ptr<TaskGroup<float>> task;
     std::unique_ptr<Adaptation<float>> adaptation;
+    AdaptationOptions options = {};  ///< of the adaptation
+    bool fixed_support = false;
   };
   /// whole: theta of the adaptation has all parameters, a frozen front's too. Throws BudgetError where the budget, less
   /// the task's own memory, is too small.
@@ -32,7 +34,7 @@ public:
   const Protocol& protocol() const { return protocol_; }
   Mode mode() const { return mode_; }
   Draw draw(std::size_t number) const;
-  /// Draws that task and adapts to it.
+  /// Draws that task and adapts to it; takes a larger adaptation first where the task has more rows than any before.
   void adapt(Hand&, std::size_t number) const;
 
 private:

@@ -8,6 +8,7 @@
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
 #include "maml/nn/backbones.h"
+#include "maml/nn/foreign.h"
 #include "maml/tasks/domains.h"
 #include "maml/train/experiment.h"
 #include "maml/train/option_text.h"
@@ -113,6 +114,9 @@ void check_train(const Options& options) {
 /// and what follows it.
 std::vector<std::string> implied_patterns(AlgorithmTraits::Adapts which, const Model& model) {
   if (which == AlgorithmTraits::Adapts::all) return {"*"};
+  require(model.layer_count() > 0, "inner.adapt",
+          "is missing: a model without layers does not say what its head is "
+          "(write patterns of parameter names, [\"*\", \"!head.*\"])");
   std::size_t head = model.layer_count();
   while (head > 1 && (head == model.layer_count() || model.layer(head).info().products_per_row == 0)) --head;
   std::vector<std::string> patterns;
@@ -121,6 +125,14 @@ std::vector<std::string> implied_patterns(AlgorithmTraits::Adapts which, const M
     if (!model.layer(head).info().parameters.empty())
       patterns.push_back((which == AlgorithmTraits::Adapts::body ? "!" : "") + model.layer_name(head) + ".*");
   return patterns;
+}
+
+/// A foreign model may lack the second derivatives that the row reads.
+void require_order(const Model& model, const AlgorithmTraits& traits, const std::string& algorithm) {
+  if (!model.foreign() || !traits.adapts || !traits.second_order) return;
+  const auto objective = make_trained_objective<float>(model, {});
+  require(dynamic_cast<const Objective<float>*>(objective.get()) != nullptr, model.foreign()->name,
+          "has no Hessian-vector product, which ", algorithm, " needs (give it hvp, or take fomaml or reptile)");
 }
 
 void resolve_values(Options& options, const AlgorithmTraits& traits) {
@@ -138,6 +150,7 @@ InnerOptions resolved_inner(const InnerOptions& given, const std::string& algori
   check_inner(inner, traits, algorithm_name);
   if (inner.learned.empty()) inner.learned = traits.learns_element_rates ? "element" : "no";
   if (inner.adapt.empty()) inner.adapt = implied_patterns(traits.which, model);
+  require_order(model, traits, algorithm_name);
   const auto mask = matching_slices("inner.adapt", model.slices(), inner.adapt);
   require(std::any_of(mask.begin(), mask.end(), [](unsigned char adapted) { return adapted != 0; }), "inner.adapt",
           "leaves no parameter to adapt (", toml_text(inner.adapt), ")");
@@ -152,6 +165,14 @@ void require_fit(const Model& model, const Domain& domain) {
   require(targets == domain.targets(), "model.layers", "the loss compares ", targets,
           targets == 1 ? " value" : " values", " a row, but the tasks give ", domain.targets(),
           " (change the size of the last layer)");
+}
+
+Options resolved(const Options& given, const Model& model) {
+  Options options = given;
+  resolve_values(options, algorithm(options.outer.algorithm).traits);
+  options.model.input = model.input().extents;
+  options.inner = resolved_inner(options.inner, options.outer.algorithm, model);
+  return options;
 }
 
 Options resolved(const Options& given) {
