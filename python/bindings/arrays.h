@@ -5,10 +5,12 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "maml/nn/foreign.h"
 #include "maml/nn/model.h"
 
 namespace maml::python {
@@ -91,7 +93,13 @@ template <class T> std::vector<T> flat_by_task(const Model& model, const nb::dic
 /// threads that are not Python's main thread. Without the GIL.
 void check_signals();
 
+/// A model that Python computes (objective.cpp).
+ForeignModel python_model(const std::string& name, const nb::object& calls, const nb::dict& parameters,
+                          const std::vector<std::size_t>& input, std::size_t outputs, std::size_t targets,
+                          bool is_classifier, const std::string& metric, bool has_hvp, bool has_outputs);
+
 void bind_engine(nb::module_& m);
 void bind_adaptation(nb::module_& m);
+void bind_learner(nb::module_& m);
 
 }  // namespace maml::python

@@ -1,5 +1,9 @@
-#include <memory>
+#include <nanobind/stl/optional.h>
 
+#include <memory>
+#include <optional>
+
+#include "bindings/rates.h"
 #include "bindings/tasks.h"
 #include "maml/base/aligned.h"
 #include "maml/train/inner_loop.h"
@@ -12,12 +16,15 @@ namespace {
 /// One batch of one model at given parameters.
 template <class T> class Call {
 public:
-  Call(const Model& model, const nb::dict& parameters, const In<T>& x, const In<T>& y, std::size_t shots)
+  /// weight: of the rows, or nothing.
+  Call(const Model& model, const nb::dict& parameters, const In<T>& x, const In<T>& y,
+       const std::optional<In<T>>& weight, std::size_t shots)
       : theta_(flat<T>(model, parameters)), state_(model.initial_state<T>()),
-        objective_(make_objective<T>(model, {}, state_.data())) {
+        objective_(make_trained_objective<T>(model, {}, state_.data())) {
     batch_.rows = x.shape(0);
     batch_.x = x.data();
     batch_.y = y.data();
+    if (weight) batch_.weight = weight->data();
     batch_.shots = shots;
   }
 
@@ -32,10 +39,12 @@ public:
     return gradient(tape);
   }
   std::vector<T> hvp(const std::vector<T>& v) const {
+    const auto* twice = dynamic_cast<const Objective<T>*>(objective_.get());
+    require(twice != nullptr, "hvp", "is not to be had: the objective was made without");
     AlignedArray<T> tape(objective_->tape_size(batch_.rows)), scratch(objective_->tape_size(batch_.rows));
     (void)gradient(tape);
     std::vector<T> hv(theta_.size());
-    objective_->hvp(point(), batch_, tape.data(), {v.data(), 0}, scratch.data(), hv.data(), 0, nullptr, 0);
+    twice->hvp(point(), batch_, tape.data(), {v.data(), 0}, scratch.data(), hv.data(), 0, nullptr, 0);
     return hv;
   }
 
@@ -52,45 +61,31 @@ private:
   }
 
   const std::vector<T> theta_, state_;
-  const std::unique_ptr<Objective<T>> objective_;
+  const std::unique_ptr<FirstOrderObjective<T>> objective_;
   Batch<T> batch_;
 };
-
-/// Gradients by learned inner rates, under the names that `maml meta-gradient` gives them.
-template <class T>
-void put_rates(nb::dict& to, const Model& model, const RateLayout& layout, const std::vector<T>& rates) {
-  if (layout.sharing() == RateSharing::element) {
-    std::vector<T> first(rates.begin(), rates.begin() + static_cast<std::ptrdiff_t>(model.parameters()));
-    for (const auto& tensor : model.to_border(first.data()))
-      to[("alpha." + tensor.name).c_str()] =
-          array(std::vector<T>(tensor.values.begin(), tensor.values.end()), tensor.shape);
-    return;
-  }
-  const std::size_t names = layout.sharing() == RateSharing::number ? 1 : layout.slices().size();
-  for (std::size_t i = 0; i < names; ++i) {
-    std::vector<T> values;
-    for (int set = 0; set < layout.steps(); ++set) values.push_back(rates[layout.range(set, i).first]);
-    const std::string name = layout.sharing() == RateSharing::number ? "alpha" : "alpha." + layout.slices()[i].name;
-    const std::size_t count = values.size();
-    to[name.c_str()] = array(std::move(values), {count});
-  }
-}
 
 /// Mean loss, losses of the tasks, and gradients (means over the tasks) by name.
 template <class T>
 nb::tuple meta_gradient(const Model& model, const Options& options, const nb::dict& parameters, const Tasks<T>& tasks,
                         int threads, std::size_t budget) {
-  const std::vector<T> theta = flat<T>(model, parameters);
+  const SplitArrays split = split_rates(model, parameters);
+  const std::vector<T> theta = flat<T>(model, split.parameters);
   std::unique_ptr<MetaBatch<T>> batch;
   const MetaBatchResult<T>* result = nullptr;
   std::unique_ptr<Domain> domain;
   {
     nb::gil_scoped_release released;
     domain = domain_of(model, tasks);
+    if (threads == 0 && model.foreign()) threads = 1;  // Python works one at a time
     MetaBatchOptions of = meta_batch_options(options, threads, budget);
     of.tasks = tasks.count();
     batch = std::make_unique<MetaBatch<T>>(model, *domain, of);
-    result = &batch->gradient(theta.data(), 0);
+  }
+  const auto rates = take_rates(model, batch->layout(), split.rates, batch->initial_rates());
+  {
+    nb::gil_scoped_release released;
+    result = &batch->gradient(theta.data(), rates.data(), nullptr, 0);
   }
   nb::dict gradient = named(model, result->gradient.data());
   if (batch->learns_rates()) put_rates(gradient, model, batch->layout(), result->d_rates);
@@ -104,13 +99,16 @@ template <class T> void bind(nb::module_& m, const std::string& suffix) {
            nb::arg("arrays"))
       .def("__len__", &Tasks<T>::count);
   const auto name = [&](const char* stem) { return std::string(stem) + "_" + suffix; };
-  m.def(name("loss").c_str(), [](const Model& model, const nb::dict& theta, In<T> x, In<T> y, std::size_t shots) {
-    const Call<T> call(model, theta, x, y, shots);
+  using Weight = std::optional<In<T>>;
+  m.def(name("loss").c_str(), [](const Model& model, const nb::dict& theta, In<T> x, In<T> y, const Weight& weight,
+                                 std::size_t shots) {
+    const Call<T> call(model, theta, x, y, weight, shots);
     nb::gil_scoped_release released;
     return call.loss();
   });
-  m.def(name("gradient").c_str(), [](const Model& model, const nb::dict& theta, In<T> x, In<T> y, std::size_t shots) {
-    const Call<T> call(model, theta, x, y, shots);
+  m.def(name("gradient").c_str(), [](const Model& model, const nb::dict& theta, In<T> x, In<T> y, const Weight& weight,
+                                     std::size_t shots) {
+    const Call<T> call(model, theta, x, y, weight, shots);
     std::vector<T> g;
     {
       nb::gil_scoped_release released;
@@ -118,9 +116,9 @@ template <class T> void bind(nb::module_& m, const std::string& suffix) {
     }
     return named(model, g.data());
   });
-  m.def(name("hvp").c_str(), [](const Model& model, const nb::dict& theta, In<T> x, In<T> y, const nb::dict& v,
-                                std::size_t shots) {
-    const Call<T> call(model, theta, x, y, shots);
+  m.def(name("hvp").c_str(), [](const Model& model, const nb::dict& theta, In<T> x, In<T> y, const Weight& weight,
+                                const nb::dict& v, std::size_t shots) {
+    const Call<T> call(model, theta, x, y, weight, shots);
     const auto direction = flat<T>(model, v);
     std::vector<T> hv;
     {

@@ -1,6 +1,8 @@
 // The module maml._maml: what the package maml is made of. Shapes are checked, and arrays brought to C order and to one
 // type, in the package; here they are handed to the engine.
 
+#include <nanobind/stl/unique_ptr.h>
+
 #include "bindings/arrays.h"
 #include "maml/algorithms/algorithm.h"
 #include "maml/base/error.h"
@@ -29,9 +31,25 @@ void bind_options(nb::module_& m) {
       .def("set", [](Options& self, const std::string& assignment) { set_option(self, assignment); },
            nb::arg("assignment"), "Applies one `key=value`, the value as in TOML.")
       .def("copy", [](const Options& self) { return Options(self); })
+      .def("take_model", [](Options& self, const Options& from) { self.model = from.model; }, nb::arg("source"))
+      .def("take_data", [](Options& self, const Options& from) { self.data = from.data; }, nb::arg("source"))
       .def("toml", [](const Options& self) { return to_toml(self); }, "All keys as TOML.")
       .def("resolved", [](const Options& self) { return resolved(self); }, "Checked, with what is implied filled in.")
       .def_prop_ro("inner_steps", [](const Options& self) { return self.inner.steps; })
+      .def_prop_ro("eval_steps", [](const Options& self) { return self.eval.steps; })
+      .def_prop_ro("eval_tasks", [](const Options& self) { return self.eval.tasks; })
+      .def_prop_ro("eval_seed", [](const Options& self) { return self.eval.seed; })
+      .def_prop_ro("tasks", [](const Options& self) { return self.data.tasks * self.outer.accumulate; })
+      .def_prop_ro("ways", [](const Options& self) { return self.data.ways; })
+      .def_prop_ro("shots", [](const Options& self) { return self.data.shots; })
+      .def_prop_ro("query_shots", [](const Options& self) {
+        return self.data.query_shots ? self.data.query_shots : self.data.shots;
+      })
+      .def_prop_ro("domain", [](const Options& self) { return self.data.domain; })
+      .def_prop_ro("seed", [](const Options& self) { return self.train.seed; })
+      .def_prop_ro("iterations", [](const Options& self) { return self.train.iterations; })
+      .def_prop_ro("log_every", [](const Options& self) { return self.train.log_every; })
+      .def_prop_ro("algorithm", [](const Options& self) { return self.outer.algorithm; })
       .def_prop_ro("layers", [](const Options& self) { return self.model.layers; });
   m.def("describe_options", [] {
     std::vector<std::vector<std::string>> rows;
@@ -61,6 +79,16 @@ void bind_model(nb::module_& m) {
                                            std::move(normalisation)});
            },
            nb::arg("input"), nb::arg("layers"), nb::arg("loss"), nb::arg("normalisation"))
+      .def_static("of_calls",
+                  [](const std::string& name, const nb::object& calls, const nb::dict& parameters,
+                     const std::vector<std::size_t>& input, std::size_t outputs, std::size_t targets,
+                     bool is_classifier, const std::string& metric, bool has_hvp, bool has_outputs) {
+                    return std::make_unique<Model>(python_model(name, calls, parameters, input, outputs, targets,
+                                                                is_classifier, metric, has_hvp, has_outputs));
+                  },
+                  nb::arg("name"), nb::arg("calls"), nb::arg("parameters"), nb::arg("input"), nb::arg("outputs"),
+                  nb::arg("targets"), nb::arg("is_classifier"), nb::arg("metric"), nb::arg("has_hvp"),
+                  nb::arg("has_outputs"))
       .def_prop_ro("size", &Model::parameters)
       .def_prop_ro("input", [](const Model& self) { return self.input().extents; })
       .def_prop_ro("outputs", [](const Model& self) { return self.output().size(); })
@@ -91,6 +119,9 @@ void bind_model(nb::module_& m) {
 
 NB_MODULE(_maml, m) {
   namespace nb = nanobind;
+  // A model of Python functions keeps these, which Python's collector does not see: where they know the model again (in
+  // a namespace of their own, say), both stay until the process ends, without a word.
+  nb::set_leak_warnings(false);
   nb::exception<maml::Error>(m, "Error", PyExc_ValueError);
   m.attr("version") = MAML_VERSION;
   m.def("isa", [] { return std::string(maml::isa_name(maml::active_isa())); },
@@ -99,4 +130,5 @@ NB_MODULE(_maml, m) {
   maml::python::bind_model(m);
   maml::python::bind_engine(m);
   maml::python::bind_adaptation(m);
+  maml::python::bind_learner(m);
 }

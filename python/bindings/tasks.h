@@ -10,7 +10,8 @@ namespace maml::python {
 
 /// Arrays of tasks: keeps them alive, views them as the engine's.
 template <class T> struct Tasks {
-  /// One entry a task: support.x, support.y, query.x, query.y, all rows x ..
+  /// One entry a task: support.x, support.y, query.x, query.y, all rows x ..; then perhaps weights of the rows,
+  /// support.weight, query.weight.
   std::vector<std::vector<In<T>>> arrays;
 
   std::size_t count() const { return arrays.size(); }
@@ -24,6 +25,10 @@ template <class T> struct Tasks {
     task.query_y = of[3].data();
     task.support_rows = of[0].shape(0);
     task.query_rows = of[2].shape(0);
+    if (of.size() > 4) {
+      task.support_weight = of[4].data();
+      task.query_weight = of[5].data();
+    }
     return task;
   }
 
@@ -37,7 +42,9 @@ template <class T> struct Tasks {
           b.support_x - a.support_x != second.support_x - first.support_x ||
           b.support_y - a.support_y != second.support_y - first.support_y ||
           b.query_x - a.query_x != second.query_x - first.query_x ||
-          b.query_y - a.query_y != second.query_y - first.query_y)
+          b.query_y - a.query_y != second.query_y - first.query_y ||
+          (first.support_weight && (b.support_weight - a.support_weight != second.support_weight - first.support_weight ||
+                                    b.query_weight - a.query_weight != second.query_weight - first.query_weight)))
         return false;
     }
     return true;
@@ -53,6 +60,14 @@ template <class T> std::unique_ptr<Domain> domain_of(const Model& model, const T
         return tasks.view(draw.first);
       },
       {model.loss().targets(model.output().size()), tasks.are_alike()});
+}
+
+/// The same for tasks that change: those that `*tasks` points at when one is drawn. alike: what are_alike() says of all.
+template <class T>
+std::unique_ptr<Domain> given_domain(const Model& model, const Tasks<T>* const* tasks, bool alike) {
+  return make_given<T>(
+      model.input(), [tasks](const Draw& draw) { return (*tasks)->view(draw.first); },
+      {model.loss().targets(model.output().size()), alike});
 }
 
 }  // namespace maml::python

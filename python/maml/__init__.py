@@ -18,7 +18,10 @@ if (_folder := _Path(__file__).parent / "presets").is_dir():
 from ._maml import Error, algorithms, isa, presets
 from ._maml import version as __version__
 from ._model import Model
+from ._objective import Objective
 from ._engine import Adaptation, MetaGradient, gradient, hvp, loss, meta_gradient
+from ._learner import AdaptedModel, MetaLearner, Score
+from ._progress import Progress
 
-__all__ = ["Adaptation", "Error", "MetaGradient", "Model", "algorithms", "gradient", "hvp", "isa", "loss",
-           "meta_gradient", "presets"]
+__all__ = ["AdaptedModel", "Adaptation", "Error", "MetaGradient", "MetaLearner", "Model", "Objective", "Progress",
+           "Score", "algorithms", "gradient", "hvp", "isa", "loss", "meta_gradient", "presets"]

@@ -39,7 +39,7 @@ def border(params: Params, name: str = "params") -> dict[str, np.ndarray]:
     return {str(key): np.asarray(value, np.float64, order="C") for key, value in params.items()}
 
 
-def _shape(shape: Sequence[int]) -> str:
+def shape_text(shape: Sequence[int]) -> str:
     return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
@@ -49,7 +49,7 @@ def inputs(model: Any, x: Any, name: str, dtype: np.dtype) -> np.ndarray:
     if x.dtype.kind not in "fiu" or x.dtype == np.uint8:
         raise Error(f"[{name}] is of type {x.dtype}, but inputs are float32 or float64 (pixels: divide by 255)")
     if x.ndim < 1 or x.shape[1:] != tuple(model.input) or x.shape[0] < 1:
-        raise Error(f"[{name}] has shape {_shape(x.shape)}, but the model wants (rows, "
+        raise Error(f"[{name}] has shape {shape_text(x.shape)}, but the model wants (rows, "
                     + ", ".join(map(str, model.input)) + ")")
     return np.asarray(x, dtype, order="C")
 
@@ -61,7 +61,8 @@ def targets(model: Any, y: Any, rows: int, name: str, dtype: np.dtype) -> np.nda
         if y.dtype.kind not in "iu":
             raise Error(f"[{name}] is of type {y.dtype}, but cross_entropy wants whole numbers as labels")
         if y.shape != (rows,):
-            raise Error(f"[{name}] has shape {_shape(y.shape)}, but the model wants {_shape((rows,))}: one label a row")
+            raise Error(f"[{name}] has shape {shape_text(y.shape)}, but the model wants {shape_text((rows,))}: one label a "
+                        "row")
         if y.size and (y.min() < 0 or y.max() >= model.outputs):
             raise Error(f"[{name}] holds the label {y.min() if y.min() < 0 else y.max()}, but the model tells "
                         f"{model.outputs} classes apart (labels count from 0)")
@@ -70,7 +71,7 @@ def targets(model: Any, y: Any, rows: int, name: str, dtype: np.dtype) -> np.nda
         raise Error(f"[{name}] is of type {y.dtype}, but targets are float32 or float64")
     wanted = (rows, model.targets)
     if y.shape != wanted and not (model.targets == 1 and y.shape == (rows,)):
-        raise Error(f"[{name}] has shape {_shape(y.shape)}, but the model wants {_shape(wanted)}")
+        raise Error(f"[{name}] has shape {shape_text(y.shape)}, but the model wants {shape_text(wanted)}")
     return np.asarray(y, dtype, order="C").reshape(wanted)
 
 
@@ -79,14 +80,28 @@ def examples(model: Any, x: Any, y: Any, name: str, dtype: np.dtype) -> tuple[np
     return x, targets(model, y, len(x), f"{name}.y", dtype)
 
 
+def row_weights(weights: Any, rows: int, name: str, dtype: np.dtype) -> np.ndarray:
+    w = np.asarray(weights)
+    if w.dtype.kind not in "fiu" or w.shape != (rows,):
+        raise Error(f"[{name}] has shape {shape_text(w.shape)} and type {w.dtype}, but must be a number a row, "
+                    f"{shape_text((rows,))}")
+    return np.asarray(w, dtype, order="C")
+
+
+def batch(model: Any, x: Any, y: Any, weights: Any, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, Any]:
+    """x, y and weights of one batch for the engine."""
+    x, y = examples(model, x, y, "batch", dtype)
+    return x, y, None if weights is None else row_weights(weights, len(x), "weights", dtype)
+
+
 def _pairs(sets: Any, name: str) -> list[tuple[Any, Any]]:
     """(x, y) of every task: from a pair of arrays tasks x rows x .., or a list with one pair a task."""
     if isinstance(sets, tuple) and len(sets) == 2 and not isinstance(sets[0], tuple):
         # The whole arrays at once, so that the rows of one task are views that lie at equal distances.
         x, y = np.asarray(sets[0]), np.asarray(sets[1])
         if x.ndim < 2 or y.ndim < 2:
-            raise Error(f"[{name}] has arrays of shapes {_shape(x.shape)} and {_shape(y.shape)}, but wants tasks x rows "
-                        "x .. (or a list with one (x, y) a task)")
+            raise Error(f"[{name}] has arrays of shapes {shape_text(x.shape)} and {shape_text(y.shape)}, but wants tasks x "
+                        "rows x .. (or a list with one (x, y) a task)")
         if len(x) != len(y):
             raise Error(f"[{name}.y] has {len(y)} tasks, but {name}.x has {len(x)}")
         return list(zip(x, y))
@@ -108,8 +123,9 @@ def _whole(sets: Any, dtype: np.dtype) -> Any:
     return sets
 
 
-def tasks(model: Any, support: Any, query: Any, dtype: np.dtype) -> Any:
-    """The engine's tasks. Labels become floats in one array for all tasks; nothing else is copied."""
+def tasks(model: Any, support: Any, query: Any, dtype: np.dtype, support_weights: Any = None,
+          query_weights: Any = None) -> Any:
+    """The engine's tasks. Labels become floats in one array for all tasks; nothing else is copied, but weights."""
     sets = {"support": _pairs(_whole(support, dtype), "support"), "query": _pairs(_whole(query, dtype), "query")}
     count = len(sets["support"])
     if len(sets["query"]) != count:
@@ -124,4 +140,15 @@ def tasks(model: Any, support: Any, query: Any, dtype: np.dtype) -> Any:
             made = [(x, y) for (x, _), y in zip(made, whole)]
         for of_task, (x, y) in zip(arrays, made):
             of_task += [x, y]
+    if support_weights is not None or query_weights is not None:
+        for name, given, at in (("support", support_weights, 0), ("query", query_weights, 2)):
+            if given is not None and len(given) != count:
+                raise Error(f"[{name}_weights] has {len(given)} tasks, but support has {count}")
+            rows = [len(of_task[at]) for of_task in arrays]
+            made = [np.ones(n, dtype) if given is None else row_weights(given[i], n, f"{name}_weights", dtype)
+                    for i, n in enumerate(rows)]
+            if len(set(rows)) == 1:
+                made = list(np.stack(made))
+            for of_task, w in zip(arrays, made):
+                of_task.append(w)
     return call("Tasks", dtype)(arrays)

@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _maml
+from . import _maml, _options
 from ._arrays import dtype_of, suffix
 from ._maml import Error
 
@@ -26,25 +26,28 @@ class Model:
         if (text is None) == (layers is None):
             raise Error("[model] wants the text of a config, or input= and layers= (and not both)")
         if text is not None:
-            self._set(_maml.Model(_maml.Options.parse(text, "model")))
+            self._set(_maml.Options.parse(text, "model"))
         elif input is None:
             raise Error("[model.input] is missing (write [n], or [height, width, channels])")
         else:
-            self._set(_maml.Model([int(n) for n in input], list(layers or ()), loss, normalisation))
+            own = _maml.Model([int(n) for n in input], list(layers or ()), loss, normalisation)
+            self._set(_options.make({"model_input": [int(n) for n in input], "model_layers": list(layers or ()),
+                                     "model_loss": loss, "model_normalisation": normalisation}), own)
 
     @classmethod
-    def _of(cls, own: Any) -> "Model":
+    def _of_options(cls, options: Any) -> "Model":
         model = cls.__new__(cls)
-        model._set(own)
+        model._set(options)
         return model
 
     @classmethod
     def preset(cls, name: str) -> "Model":
         """The model of a preset (maml.presets() lists them)."""
-        return cls._of(_maml.Model(_maml.Options.preset(name)))
+        return cls._of_options(_maml.Options.preset(name))
 
-    def _set(self, own: Any) -> None:
-        self._own = own
+    def _set(self, options: Any, own: Any = None) -> None:
+        self._options = options
+        self._own = own = _maml.Model(options) if own is None else own
         self.input: tuple[int, ...] = tuple(own.input)
         """Extents of one input."""
         self.outputs: int = own.outputs

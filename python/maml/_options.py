@@ -1,5 +1,7 @@
 """Keyword arguments as the keys of a config: inner_steps=3 is inner.steps = 3."""
 
+import difflib
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -31,9 +33,18 @@ def key_of(keyword: str) -> str:
     return ALIASES.get(keyword) or keyword.replace("_", ".", 1)
 
 
+@functools.cache
+def _known() -> frozenset[str]:
+    return frozenset(ALIASES) | {row[0].replace(".", "_", 1) for row in _maml.describe_options()}
+
+
 def apply(options: Any, keywords: Mapping[str, Any]) -> Any:
-    """The options with these keywords set; the library names unknown ones and the nearest known."""
+    """The options with these keywords set."""
     for keyword, value in keywords.items():
+        if keyword not in _known():
+            near = difflib.get_close_matches(keyword, _known(), 1)
+            raise Error(f"[{keyword}] is no option" + (f"; did you mean {near[0]}?" if near else "")
+                        + " (they are a config's keys with _ for the first dot)")
         if value is not None:
             options.set(f"{key_of(keyword)}={toml(value)}")
     return options

@@ -1,8 +1,10 @@
 """The engine by named arrays: held against finite differences, NumPy, and the program."""
 
-import subprocess
 import os
+import signal
+import subprocess
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -123,6 +125,102 @@ def test_learned_rates_have_gradients(rng):
     assert sgd.gradient["alpha.linear1.weight"].shape == (5, 3)
     one = maml.meta_gradient(model, params, support, query, inner_learned="number-step", inner_steps=2)
     assert one.gradient["alpha"].shape == (2,)
+
+
+@pytest.mark.parametrize("learned, name, shape", [
+    ("number", "alpha", (1,)), ("number-step", "alpha", (3,)), ("layer-step", "alpha.linear2.weight", (3,)),
+    ("element", "alpha.linear1.weight", (5, 3)), ("element-step", "alpha.linear1.weight", (3, 5, 3))])
+def test_learned_rates_stand_in_params(rng, learned, name, shape):
+    model, (support, query) = small(), regression(rng)
+    run = lambda p: maml.meta_gradient(model, p, support, query, inner_lr=0.1, inner_steps=3, inner_learned=learned)
+    params = model.init(0, "float64")
+    plain = run(params)
+    rates = {key: np.full(value.shape, 0.1) for key, value in plain.gradient.items() if key.startswith("alpha")}
+    assert plain.gradient[name].shape == shape
+    assert run({**params, **rates}).loss == plain.loss
+    assert run({**params, name: rates[name]}).loss == plain.loss
+    v = {key: rng.normal(size=value.shape) * (key == name) for key, value in {**params, **rates}.items()}
+    near = directional(lambda p: run(p).loss, {**params, **rates}, v)
+    assert dot({name: plain.gradient[name]}, v) == pytest.approx(near, rel=1e-6)
+
+    adaptation = maml.Adaptation(model, support, query, inner_lr=0.1, inner_steps=3, inner_learned=learned,
+                                 dtype="float64")
+    moved = {**params, **{key: value + 0.02 * v[key] for key, value in rates.items()}}
+    adaptation.run(moved)
+    wanted = run(moved)
+    losses, back = adaptation.query()
+    np.testing.assert_allclose(losses, wanted.losses, rtol=1e-13)
+    assert losses[0] != pytest.approx(plain.losses[0], rel=1e-9)
+    whole = adaptation.vjp(back)
+    assert whole[name].shape == (3, *shape)
+    for key in (name, "linear1.bias"):
+        np.testing.assert_allclose(whole[key].mean(0), wanted.gradient[key], rtol=1e-10, atol=1e-13)
+    with pytest.raises(maml.Error, match="alpha.linear9"):
+        run({**params, "alpha.linear9": [0.1]})
+    with pytest.raises(maml.Error, match=name):
+        run({**params, name: np.zeros((7, 7))})
+
+
+def test_weights_of_rows(rng):
+    model = conv()
+    params = {k: rng.normal(size=s) * 0.3 for k, s in model.shapes.items()}
+    x, y = rng.random((2, 6, 6, 5, 2)), rng.integers(0, 4, (2, 6))
+    w = rng.random((2, 6))
+    alone = [maml.loss(model, params, x[0, i:i + 1], y[0, i:i + 1]) for i in range(6)]
+    assert maml.loss(model, params, x[0], y[0], weights=w[0]) == pytest.approx(np.mean(w[0] * alone), rel=1e-12)
+    g = [maml.gradient(model, params, x[i], y[i], weights=w[i]) for i in range(2)]
+    step = [{k: params[k] - 0.1 * g[i][k] for k in params} for i in range(2)]
+    wanted = [maml.loss(model, step[i], x[1 - i], y[1 - i], weights=w[1 - i]) for i in range(2)]
+    options = {"inner_lr": 0.1, "support_weights": w, "query_weights": w[::-1]}
+    given = maml.meta_gradient(model, params, (x, y), (x[::-1], y[::-1]), **options)
+    np.testing.assert_allclose(given.losses, wanted, rtol=1e-12)
+    listed = maml.meta_gradient(model, params, list(zip(x, y)), list(zip(x[::-1], y[::-1])), **options)
+    np.testing.assert_allclose(listed.gradient["conv1.bias"], given.gradient["conv1.bias"], rtol=1e-12)
+    only = maml.meta_gradient(model, params, (x, y), (x, y), query_weights=np.ones((2, 6)), inner_lr=0.1)
+    assert only.loss == maml.meta_gradient(model, params, (x, y), (x, y), inner_lr=0.1).loss
+    adaptation = maml.Adaptation(model, (x, y), (x[::-1], y[::-1]), dtype="float64", **options)
+    adaptation.run(params)
+    np.testing.assert_allclose(adaptation.query()[0], wanted, rtol=1e-12)
+    with pytest.raises(maml.Error, match=r"support_weights.*\(5,\).*\(6,\)"):
+        maml.meta_gradient(model, params, (x, y), (x, y), support_weights=w[:, :5])
+    with pytest.raises(maml.Error, match="weight"):
+        maml.loss(small(), small().init(0), np.zeros((2, 3)), np.zeros((2, 2)), weights=[1, 2])
+
+
+def test_adaptations_do_not_depend_on_threads(rng):
+    model = small()
+    params = model.init(1)
+    support, query = regression(rng, tasks=9, dtype="float32")
+    unequal = [[(rng.normal(size=(n, 3)), rng.normal(size=(n, 2))) for n in rows] for rows in ((3, 7, 4), (5, 2, 9))]
+    for sets in ((support, query), unequal):
+        runs = []
+        for threads in (1, 2, 5):
+            adaptation = maml.Adaptation(model, *sets, inner_lr=0.1, inner_steps=3, threads=threads)
+            adaptation.run(params)
+            losses, v = adaptation.query()
+            runs.append({"losses": losses, **adaptation.theta(2), **{"v." + k: x for k, x in adaptation.vjp(v).items()},
+                         **{"j." + k: x for k, x in adaptation.jvp(v).items()}})
+        for run in runs[1:]:
+            assert all((run[key] == runs[0][key]).all() for key in runs[0])
+
+
+def test_ctrl_c_ends_an_adaptation(rng):
+    model = maml.Model(input=[100], layers=["linear 300", "tanh", "linear 300", "tanh", "linear 1"])
+    x, y = rng.normal(size=(24, 100, 100)).astype("f4"), rng.normal(size=(24, 100, 1)).astype("f4")
+    adaptation = maml.Adaptation(model, (x, y), (x, y), inner_steps=20, threads=1, memory_mib=2048)
+    params = model.init(0)
+    start = time.monotonic()
+    adaptation.run(params)
+    whole = time.monotonic() - start
+    timer = threading.Timer(whole / 8, signal.raise_signal, [signal.SIGINT])
+    start = time.monotonic()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        adaptation.run(params)
+    assert time.monotonic() - start < 0.8 * whole
+    timer.join()
+    with pytest.raises(maml.Error, match="has not run yet"):
+        adaptation.query()
 
 
 @pytest.mark.skipif("MAML" not in os.environ, reason="MAML does not name the program")

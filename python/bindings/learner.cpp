@@ -1,0 +1,311 @@
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/unique_ptr.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "bindings/rates.h"
+#include "bindings/tasks.h"
+#include "maml/base/workers.h"
+#include "maml/kernels/isa.h"
+#include "maml/train/adapt.h"
+#include "maml/train/adapted_file.h"
+#include "maml/train/evaluation.h"
+#include "maml/train/inner_loop.h"
+#include "maml/train/outer_loop.h"
+#include "maml/train/run_folder.h"
+
+namespace maml::python {
+
+namespace {
+
+std::unique_ptr<Model> model_of(const Options& options, const Model* foreign) {
+  if (foreign) return std::make_unique<Model>(ForeignModel(*foreign->foreign()));
+  return std::make_unique<Model>(options.model);
+}
+
+std::span<const float> values_of(const In<float>& array) {
+  return {array.data(), array.size()};
+}
+
+/// A model adapted to a support set, with the loaded model that it borrows.
+class PyAdapted {
+public:
+  PyAdapted(std::shared_ptr<const LoadedModel> loaded, AdaptedModel adapted)
+      : loaded_(std::move(loaded)), adapted_(std::move(adapted)) {}
+
+  Out<float> outputs(const In<float>& x) const {
+    std::vector<float> result;
+    {
+      nb::gil_scoped_release released;
+      result = adapted_.outputs(values_of(x));
+    }
+    const std::size_t size = loaded_->model->output().size(), rows = result.size() / size;
+    return array(std::move(result), {rows, size});
+  }
+  Out<double> probabilities(const In<float>& x) const {
+    std::vector<double> result;
+    {
+      nb::gil_scoped_release released;
+      result = adapted_.probabilities(values_of(x));
+    }
+    const std::size_t rows = result.size() / adapted_.classes();
+    return array(std::move(result), {rows, adapted_.classes()});
+  }
+  nb::dict parameters() const { return named(*loaded_->model, adapted_.parameters().data()); }
+  int steps() const { return adapted_.steps(); }
+  std::size_t classes() const { return adapted_.classes(); }
+  void save(const std::string& path, const std::vector<std::string>& classes) const {
+    write_adapted(path, *loaded_, adapted_, classes);
+  }
+
+private:
+  const std::shared_ptr<const LoadedModel> loaded_;
+  const AdaptedModel adapted_;
+};
+
+/// A model in training: an outer loop over tasks of a domain, or over batches of tasks that the package hands over one
+/// after the other.
+class Learner {
+public:
+  /// foreign: the model, where it is none of `options`.
+  Learner(const Options& options, const Model* foreign) {
+    loaded_ = std::make_shared<LoadedModel>();
+    loaded_->options = foreign ? resolved(options, *foreign) : resolved(options);
+    loaded_->model = model_of(loaded_->options, foreign);
+    const Model& model = *loaded_->model;
+    loaded_->weights = {model.initial<float>(loaded_->options.train.seed),
+                        InnerLoop<float>(model, loaded_->options.inner).initial_rates(), model.initial_state<float>()};
+    loaded_->isa = isa_name(active_isa());
+  }
+
+  /// Goes on from a run folder; its options are those of the file.
+  static std::unique_ptr<Learner> load(const std::string& path, const Model* foreign, bool best) {
+    const RunFolder folder = RunFolder::open(path);
+    auto result = std::make_unique<Learner>(folder.options(), foreign);
+    LoadedModel& loaded = *result->loaded_;
+    std::vector<std::string> files = {folder.checkpoint(), folder.parameters()};
+    if (best) files.insert(files.begin(), folder.best());
+    const auto file =
+        std::find_if(files.begin(), files.end(), [](const auto& name) { return std::filesystem::exists(name); });
+    require(file != files.end(), path, "has no checkpoint yet (train it first)");
+    Checkpoint checkpoint = read_checkpoint(*file, *loaded.model, loaded.options, false);
+    if (checkpoint.digest == digest(loaded.options))
+      checkpoint = read_checkpoint(*file, *loaded.model, loaded.options, true);
+    loaded.weights = std::move(checkpoint.weights);
+    loaded.iteration = checkpoint.iteration;
+    loaded.isa = checkpoint.isa;
+    result->parameters_state_ = std::move(checkpoint.parameters_state);
+    result->rates_state_ = std::move(checkpoint.rates_state);
+    return result;
+  }
+
+  /// Writes a run folder that the program reads. overwrite: also over another run.
+  void save(const std::string& path, bool overwrite) {
+    nb::gil_scoped_release released;
+    keep_states();
+    const RunFolder folder = RunFolder::create(path, loaded_->options, overwrite);
+    Checkpoint checkpoint;
+    checkpoint.iteration = loaded_->iteration;
+    checkpoint.weights = loaded_->weights;
+    checkpoint.parameters_state = parameters_state_;
+    checkpoint.rates_state = rates_state_;
+    checkpoint.isa = isa_name(active_isa());
+    checkpoint.digest = digest(loaded_->options);
+    write_checkpoint(folder.checkpoint(), *loaded_->model, loaded_->options, checkpoint, "checkpoint");
+  }
+
+  /// Other data, and the iteration that the schedule of outer rates ends with. The state of the optimisers stays.
+  void begin(const Options& data, std::int64_t iterations) {
+    drop_loop();
+    Options options = loaded_->options;
+    options.data = data.data;
+    options.train.iterations = iterations;
+    const Model* foreign = loaded_->model->foreign() ? loaded_->model.get() : nullptr;
+    loaded_->options = foreign ? resolved(options, *foreign) : resolved(options);
+  }
+
+  /// Tasks of the domain of the options.
+  void take_domain() {
+    drop_loop();
+    DataOptions& data = loaded_->options.data;
+    domain_ = make_domain(data, loaded_->model.get());
+    require_fit(*loaded_->model, *domain_);
+    if (data.preparation.empty()) data.preparation = domain_->preparation();
+    if (data.columns.empty()) data.columns = domain_->columns();
+    if (data.licence.empty()) data.licence = domain_->licence();
+  }
+
+  /// Tasks of the next iterations.
+  void take_tasks(const nb::object& tasks) {
+    const Tasks<float>* given = nb::cast<const Tasks<float>*>(tasks);
+    const bool alike = given->are_alike();
+    tasks_object_ = tasks;
+    tasks_ = given;
+    if (domain_ && is_given_ && alike == given_alike_) return;
+    drop_loop();
+    domain_ = given_domain(*loaded_->model, &tasks_, alike);
+    is_given_ = true;
+    given_alike_ = alike;
+  }
+
+  /// So many meta-iterations: means of loss, metric before and after, and the last rate.
+  nb::tuple run(std::int64_t count) {
+    require(domain_ != nullptr, "fit", "has no tasks");
+    OuterStep sum;
+    {
+      nb::gil_scoped_release released;
+      Weights& weights = loaded_->weights;
+      if (!loop_) {
+        const Options& options = loaded_->options;
+        int threads = options.train.threads;
+        if (threads == 0) threads = loaded_->model->foreign() ? 1 : available_threads();  // Python works one at a time
+        loop_ = std::make_unique<OuterLoop>(*loaded_->model, *domain_, options, threads, weights);
+        loop_->restore(parameters_state_, rates_state_);
+      }
+      for (std::int64_t i = 0; i < count; ++i) {
+        check_signals();
+        const OuterStep step = loop_->step(weights, loaded_->iteration);
+        if (!step.is_finite) give_up();
+        sum.loss += step.loss;
+        sum.before += step.before;
+        sum.after += step.after;
+        sum.rate = step.rate;
+        ++loaded_->iteration;
+      }
+    }
+    const double n = static_cast<double>(std::max<std::int64_t>(count, 1));
+    return nb::make_tuple(sum.loss / n, sum.before / n, sum.after / n, sum.rate);
+  }
+
+  /// Metric after every inner step: mean and half the width of its 95 % interval. tasks: handed over; none: those of
+  /// the domain of `data`.
+  nb::tuple evaluate(const std::optional<nb::object>& tasks, const Options& data, const std::string& name, int steps,
+                     std::size_t count, std::optional<std::uint64_t> seed) {
+    const Tasks<float>* given = nullptr;
+    if (tasks) given = nb::cast<const Tasks<float>*>(*tasks);
+    EvaluationSummary summary;
+    {
+      nb::gil_scoped_release released;
+      if (loop_) loop_->release();
+      const Model* foreign = loaded_->model->foreign() ? loaded_->model.get() : nullptr;
+      auto model = model_of(loaded_->options, foreign);
+      Options options = loaded_->options;
+      options.data = data.data;
+      options = foreign ? resolved(options, *model) : resolved(options);
+      auto domain = given ? given_domain(*model, &given, given->are_alike()) : make_domain(options.data, model.get());
+      const Experiment experiment(options, std::move(model), std::move(domain));
+      Protocol how = protocol(name, experiment.options);
+      if (steps >= 0) how.steps = steps;
+      if (count > 0) how.tasks = count;
+      if (seed) how.seed = *seed;
+      const int threads = experiment.options.train.threads;
+      summary = maml::evaluate(experiment, loaded_->weights, how,
+                               {.threads = threads == 0 && foreign ? 1 : threads,
+                                .budget = experiment.options.train.memory_mib << 20});
+    }
+    std::vector<double> means, halves;
+    for (const auto& step : summary.steps) {
+      means.push_back(step.mean);
+      halves.push_back(step.ci95);
+    }
+    const std::size_t n = means.size();
+    return nb::make_tuple(summary.metric, array(std::move(means), {n}), array(std::move(halves), {n}));
+  }
+
+  std::unique_ptr<PyAdapted> adapt(const In<float>& x, const In<float>& y, std::optional<int> steps) const {
+    nb::gil_scoped_release released;
+    SupportSet support{{x.data(), x.data() + x.size()}, {y.data(), y.data() + y.size()}};
+    AdaptOptions how;
+    how.steps = steps;
+    how.budget = loaded_->options.train.memory_mib << 20;
+    // A copy: the learner may go on training.
+    auto loaded = std::make_shared<LoadedModel>();
+    loaded->options = loaded_->options;
+    loaded->model = model_of(loaded_->options, loaded_->model->foreign() ? loaded_->model.get() : nullptr);
+    loaded->weights = loaded_->weights;
+    loaded->iteration = loaded_->iteration;
+    loaded->isa = loaded_->isa;
+    AdaptedModel adapted = maml::adapt(*loaded, std::move(support), how);
+    return std::make_unique<PyAdapted>(std::move(loaded), std::move(adapted));
+  }
+
+  Options options() const { return loaded_->options; }
+  std::int64_t iteration() const { return loaded_->iteration; }
+
+  /// Parameters, and the inner rates where they are learned.
+  nb::dict parameters() const {
+    const Model& model = *loaded_->model;
+    nb::dict result = named(model, loaded_->weights.parameters.data());
+    const InnerLoop<float> loop(model, loaded_->options.inner);
+    if (loop.learns_rates()) put_rates(result, model, loop.layout(), loaded_->weights.rates);
+    return result;
+  }
+  void set_parameters(const nb::dict& arrays) {
+    const Model& model = *loaded_->model;
+    const InnerLoop<float> loop(model, loaded_->options.inner);
+    const auto split = split_rates(model, arrays);
+    auto parameters = flat<float>(model, split.parameters);
+    auto rates = take_rates(model, loop.layout(), split.rates, loaded_->weights.rates);
+    loaded_->weights.parameters = std::move(parameters);
+    loaded_->weights.rates = std::move(rates);
+  }
+
+private:
+  void keep_states() {
+    if (!loop_) return;
+    parameters_state_ = loop_->parameters_state();
+    rates_state_ = loop_->rates_state();
+  }
+  void drop_loop() {
+    keep_states();
+    loop_.reset();
+    domain_.reset();
+    is_given_ = false;
+  }
+  [[noreturn]] void give_up() {
+    const auto task = loop_->non_finite_task(loaded_->weights, loaded_->iteration);
+    fail("fit", "the loss or its gradient ceased to be finite at iteration ", loaded_->iteration + 1,
+         task ? ", task " + std::to_string(*task) : std::string(", in the sum over the tasks"),
+         " (try a smaller inner_lr or outer_lr, or clipping: outer_clip=10; the weights before it stay)");
+  }
+
+  std::shared_ptr<LoadedModel> loaded_;
+  std::optional<OptimiserState> parameters_state_, rates_state_;  // of a loop that is no more
+  nb::object tasks_object_;                                       // keeps tasks_
+  const Tasks<float>* tasks_ = nullptr;
+  bool is_given_ = false, given_alike_ = false;
+  std::unique_ptr<Domain> domain_;
+  std::unique_ptr<OuterLoop> loop_;
+};
+
+}  // namespace
+
+void bind_learner(nb::module_& m) {
+  nb::class_<PyAdapted>(m, "Adapted")
+      .def("outputs", &PyAdapted::outputs, nb::arg("x"))
+      .def("probabilities", &PyAdapted::probabilities, nb::arg("x"))
+      .def("save", &PyAdapted::save, nb::arg("path"), nb::arg("classes"))
+      .def_prop_ro("parameters", &PyAdapted::parameters)
+      .def_prop_ro("steps", &PyAdapted::steps)
+      .def_prop_ro("classes", &PyAdapted::classes);
+  nb::class_<Learner>(m, "Learner")
+      .def(nb::init<const Options&, const Model*>(), nb::arg("options"), nb::arg("foreign").none())
+      .def_static("load", &Learner::load, nb::arg("path"), nb::arg("foreign").none(), nb::arg("best"))
+      .def("save", &Learner::save, nb::arg("path"), nb::arg("overwrite"))
+      .def("begin", &Learner::begin, nb::arg("data"), nb::arg("iterations"))
+      .def("take_domain", &Learner::take_domain)
+      .def("take_tasks", &Learner::take_tasks, nb::arg("tasks"))
+      .def("run", &Learner::run, nb::arg("count"))
+      .def("evaluate", &Learner::evaluate, nb::arg("tasks").none(), nb::arg("data"), nb::arg("protocol"),
+           nb::arg("steps"), nb::arg("count"), nb::arg("seed").none())
+      .def("adapt", &Learner::adapt, nb::arg("x"), nb::arg("y"), nb::arg("steps").none())
+      .def_prop_ro("options", &Learner::options)
+      .def_prop_ro("iteration", &Learner::iteration)
+      .def_prop_rw("parameters", &Learner::parameters, &Learner::set_parameters);
+}
+
+}  // namespace maml::python

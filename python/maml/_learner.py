@@ -1,0 +1,349 @@
+import os
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import _arrays, _maml, _options, _tasks
+from ._maml import Error
+from ._model import Model
+from ._objective import Objective
+from ._progress import Bar, Progress
+
+_F4 = np.dtype("f4")
+_TRAINING, _TESTING = 0, 1  # purposes of generators
+
+
+class Score(NamedTuple):
+    """What MetaLearner.score returns."""
+
+    metric: str
+    """mse, accuracy (0 to 1) or loss."""
+    mean: float
+    """Of the query metric over the tasks, after all inner steps."""
+    ci95: float
+    """Half the width of its 95 % interval."""
+    by_step: np.ndarray
+    """The mean after 0, 1, .. inner steps, (steps + 1,)."""
+    ci95_by_step: np.ndarray
+
+
+class AdaptedModel:
+    """A model adapted to one task; MetaLearner.adapt makes it. May be used by many threads at once."""
+
+    def __init__(self, model: Model | Objective, own: Any, classes: np.ndarray | None):
+        self.model = model
+        self.classes = classes
+        """A classifier's class labels, in the order of `probabilities`; None for regression."""
+        self._own = own
+
+    @property
+    def params(self) -> dict[str, np.ndarray]:
+        """Adapted parameters by name, as model.init() has them."""
+        return self._own.parameters
+
+    @property
+    def steps(self) -> int:
+        """Inner steps made."""
+        return self._own.steps
+
+    def outputs(self, x: Any) -> np.ndarray:
+        """The model's outputs, (rows, outputs) float32, for x (rows, ..input)."""
+        return self._own.outputs(_arrays.inputs(self.model, x, "x", _F4))
+
+    def probabilities(self, x: Any) -> np.ndarray:
+        """Of each class, (rows, classes) float64; a row adds up to 1."""
+        return self._own.probabilities(_arrays.inputs(self.model, x, "x", _F4))
+
+    def predict(self, x: Any) -> np.ndarray:
+        """Outputs (rows, outputs), or, of a classifier, one of `classes` a row, (rows,)."""
+        if self.classes is None:
+            return self.outputs(x)
+        return self.classes[self.probabilities(x).argmax(1)]
+
+    def score(self, x: Any, y: Any) -> float:
+        """Accuracy (0 to 1), or the mean squared error."""
+        if self.classes is not None:
+            return float(np.mean(self.predict(x) == np.asarray(y)))
+        outputs = self.outputs(x)
+        y = _arrays.targets(self.model, y, len(outputs), "y", np.dtype("f8"))
+        if y.shape != outputs.shape:
+            raise Error(f"[y] has {y.shape[1]} values a row, but the model gives {outputs.shape[1]}")
+        return float(np.mean((outputs - y) ** 2))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a safetensors file that `maml info` and `maml adapt` read; weights have PyTorch's names and layouts."""
+        names = [] if self.classes is None else [str(name) for name in self.classes]
+        self._own.save(os.fspath(path), names)
+
+
+class MetaLearner:
+    """Meta-training, adaptation and evaluation of one model.
+
+        learner = maml.MetaLearner(model, inner_lr=0.01, inner_steps=1)
+        learner.fit(tasks, iterations=10000)
+        adapted = learner.adapt(x, y, steps=10)
+        adapted.predict(x_new)
+
+    model: a maml.Model, a maml.Objective, or a preset's name (all that follows is then as the preset says, and `fit`
+    needs no tasks). algorithm: a row of maml.algorithms(). inner_lr: the inner rate, or a table of parameter patterns,
+    {"*": 0.01, "norm*": 0}. inner_steps: in training. Further keywords are the keys of a config with `_` for the dot:
+    outer_lr (or outer_rate), data_tasks (tasks of a meta-batch, 25), data_ways, data_shots, data_query_shots,
+    inner_learned="layer", outer_schedule="cosine", train_memory_mib, seed, threads, ..; `maml train --help` lists them.
+    None: a key's default.
+    """
+
+    def __init__(self, model: Model | Objective | str, algorithm: str | None = None, *, inner_lr: Any = None,
+                 inner_steps: int | None = None, **options: Any):
+        keywords = {"algorithm": algorithm, "inner_lr": inner_lr, "inner_steps": inner_steps, **options}
+        if isinstance(model, str):
+            base = _maml.Options.preset(model)
+            model = Model.preset(model)
+        else:
+            base = _maml.Options()
+            base.take_model(model._options)
+            _options.apply(base, {"inner_lr": 0.01, "data_domain": "given"})
+            if model.is_classifier:
+                _options.apply(base, {"data_ways": model.outputs})
+        self._start(model, _maml.Learner(_options.apply(base, keywords), self._foreign(model)), keywords)
+
+    @staticmethod
+    def _foreign(model: Model | Objective | None) -> Any:
+        return model._own if isinstance(model, Objective) else None
+
+    def _start(self, model: Model | Objective, own: Any, keywords: Mapping[str, Any]) -> None:
+        self.model: Model | Objective = model
+        self.history: list[Progress] = []
+        """Means of every train.log_every (100) iterations of `fit`."""
+        self._own = own
+        self._keywords = dict(keywords)
+        self._iterations: int = own.options.iterations
+
+    @property
+    def params(self) -> dict[str, np.ndarray]:
+        """The initial parameters that adaptation starts from, by name; learned inner rates too, as alpha.NAME (or
+        alpha). A copy; may be set."""
+        return self._own.parameters
+
+    @params.setter
+    def params(self, params: _arrays.Params) -> None:
+        self._own.parameters = _arrays.border(params)
+
+    @property
+    def iteration(self) -> int:
+        """Meta-iterations done."""
+        return self._own.iteration
+
+    @property
+    def config(self) -> str:
+        """All options, as config.toml."""
+        return self._own.options.toml()
+
+    def _sizes(self, options: Any) -> _tasks.Sizes:
+        return _tasks.Sizes(options.ways, options.shots, options.query_shots)
+
+    def _data(self, tasks: Any) -> tuple[Any, bool]:
+        """Options whose [data] is that of these tasks, and whether the engine draws them itself."""
+        options = self._own.options
+        if tasks is None:
+            if options.domain == "given":
+                raise Error("[tasks] is missing (the model is no preset's, which would bring them)")
+            return options, True
+        if not isinstance(tasks, (str, os.PathLike)):
+            return _options.apply(options, {"data_domain": "given"}), False
+        name = os.fspath(tasks)
+        if name in _maml.presets():
+            options.take_data(_maml.Options.preset(name))
+        else:
+            _options.apply(options, {"data_domain": "images", "data_file": name, "data_licence": "",
+                                     "data_preparation": ""})
+        of_data = {key: value for key, value in self._keywords.items() if key.startswith("data_")}
+        return _options.apply(options, of_data), True
+
+    def fit(self, tasks: Any = None, *, iterations: int | None = None,
+            callback: Callable[[Progress], Any] | None = None, progress: bool | None = None) -> "MetaLearner":
+        """Meta-trains for so many more iterations (None: train.iterations, 10000), with which the schedule of outer
+        rates ends. Returns the learner.
+
+        tasks:
+          a preset's name, or the file of a packed data set (`maml data import` makes one): drawn by the engine;
+          (x, y): rows with class labels (any values): a task draws data_ways classes (the model's outputs), and of each
+            data_shots rows to adapt to and data_query_shots to be judged by;
+          [(x, y), ..]: points of one regression task each, as many as you have: data_shots are drawn to adapt to,
+            data_query_shots of the others (or fewer) to be judged by;
+          [((support x, support y), (query x, query y)), ..]: tasks that are split already;
+          a callable: task = tasks(rng), a task as in the list, made of a numpy.random.Generator that depends on the
+            seed, the iteration and the task alone;
+          an iterator of such tasks; where it ends, so does the fit, after its last whole meta-batch.
+        x is (rows, ..input), y (rows,) labels from 0 or (rows, targets). Numbers of rows may differ from task to task.
+        A callable or iterator is called from one thread at a time, in order, a batch ahead of the training.
+
+        callback: gets a Progress after each iteration; returns True to stop. progress: a bar (tqdm, if installed);
+        None: in terminals and notebooks. Ctrl-C leaves the learner at its last whole iteration; fit again to go on.
+        """
+        options, by_engine = self._data(tasks)
+        total = self._iterations if iterations is None else int(iterations)
+        if total < 0:
+            raise Error(f"[iterations] is {total}, but must be 0 or above")
+        end = self.iteration + total
+        source = None if by_engine else _tasks.source_of(self.model, tasks, self._sizes(options))
+        self._own.begin(options, end)
+        bar = Bar(progress, self.iteration, end)
+        rows = _Rows(self.history, options.log_every)
+
+        def report(count: int, done: tuple[float, float, float, float]) -> bool:
+            now = Progress(self.iteration, end, *done[:3], self.metric, done[3])
+            rows.add(count, now)
+            bar.advance(count, now)
+            return callback is not None and bool(callback(now))
+
+        try:
+            if source is None:
+                self._fit_domain(end, rows, report, every=callback is not None)
+            else:
+                self._fit_source(source, options, end, report)
+        finally:
+            rows.close()
+            bar.close()
+        return self
+
+    def _fit_domain(self, end: int, rows: "_Rows", report: Callable[..., bool], every: bool) -> None:
+        self._own.take_domain()
+        count = 1
+        while self.iteration < end:
+            count = min(count, end - self.iteration, rows.left)
+            start = time.monotonic()
+            done = self._own.run(count)
+            if report(count, done):
+                return
+            if not every and time.monotonic() - start < 0.05:
+                count *= 2
+            else:
+                count = max(1, count // 2) if not every else 1
+
+    def _fit_source(self, source: _tasks.Source, options: Any, end: int, report: Callable[..., bool]) -> None:
+        def batch(iteration: int) -> Any:
+            drawn = source.draw(_tasks.generators(options.seed, _TRAINING, iteration), options.tasks)
+            return _tasks.own(self.model, drawn) if len(drawn) == options.tasks else None
+
+        start = self.iteration
+        with ThreadPoolExecutor(1, thread_name_prefix="maml tasks") as pool:
+            ahead = pool.submit(batch, start) if start < end else None
+            while ahead is not None:
+                tasks = ahead.result()
+                if tasks is None:
+                    if self.iteration == start:
+                        raise Error(f"[tasks] has ended before the {options.tasks} tasks of one meta-batch "
+                                    "(data_tasks)")
+                    return
+                ahead = pool.submit(batch, self.iteration + 1) if self.iteration + 1 < end else None
+                self._own.take_tasks(tasks)
+                if report(1, self._own.run(1)):
+                    return
+
+    @property
+    def metric(self) -> str:
+        """What is measured beside the loss: mse, accuracy (0 to 1) or loss."""
+        return self.model._own.metric
+
+    def score(self, tasks: Any = None, *, steps: int | None = None, count: int | None = None,
+              seed: int | None = None, protocol: str = "own") -> Score:
+        """Adapts to tasks that are judged on their query data after every inner step.
+
+        tasks: as for `fit`; None: test tasks of the preset. A list of split tasks is judged as it is; of others `count`
+        (eval.tasks, 600) are drawn with `seed` (eval.seed). steps: inner steps (None: as in training; those beyond use
+        the last rates). protocol: of tasks that the engine draws: own, paper, strict, .. (`maml eval --help`).
+        """
+        options, by_engine = self._data(tasks)
+        steps = options.inner_steps if steps is None else int(steps)
+        given = None
+        if not by_engine:
+            source = _tasks.source_of(self.model, tasks, self._sizes(options))
+            if source.count is not None and count is None:
+                drawn = source.all()
+            else:
+                count = options.eval_tasks if count is None else count
+                of_tasks = options.eval_seed if seed is None else int(seed)
+                drawn = source.draw(_tasks.generators(of_tasks, _TESTING, 0), count)
+            if not drawn:
+                raise Error("[tasks] has no task to judge")
+            count = len(drawn)
+            given = _tasks.own(self.model, drawn)
+        metric, means, halves = self._own.evaluate(given, options, protocol, steps, count or 0, seed)
+        return Score(metric, float(means[-1]), float(halves[-1]), means, halves)
+
+    def adapt(self, x: Any, y: Any, *, steps: int | None = None) -> AdaptedModel:
+        """Adapts to a support set of any size: x (rows, ..input), y (rows,) class labels of any kind, or
+        (rows, targets). steps: inner steps (None: as in training). Classes count alike, however many rows each has."""
+        x = _arrays.inputs(self.model, x, "x", _F4)
+        classes = None
+        if self.model.is_classifier:
+            labels = np.asarray(y)
+            if labels.shape != (len(x),):
+                raise Error(f"[y] has shape {_arrays.shape_text(labels.shape)}, but the model wants "
+                            f"{_arrays.shape_text((len(x),))}: one label a row")
+            classes, place = np.unique(labels, return_inverse=True)
+            values = place.astype(_F4)
+        else:
+            values = _arrays.targets(self.model, y, len(x), "y", _F4)
+        return AdaptedModel(self.model, self._own.adapt(x, np.ascontiguousarray(values), steps), classes)
+
+    def predict(self, x: Any, y: Any, x_new: Any, *, steps: int | None = None) -> np.ndarray:
+        """adapt(x, y, steps=steps).predict(x_new)."""
+        return self.adapt(x, y, steps=steps).predict(x_new)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Writes a run folder: config.toml and checkpoint.safetensors (weights, learned rates, the optimiser's state),
+        for `load`, and for `maml adapt`, `maml eval`, `maml export`, .. where the model is a maml.Model."""
+        self._own.save(os.fspath(path), overwrite)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], model: Objective | None = None, *, best: bool = True) -> "MetaLearner":
+        """The learner of a run folder, written by `save` or by `maml train`; fit goes on from there. model: the
+        objective, where it was one. best: the weights of the best validation, where the run had any."""
+        name = os.fspath(path)
+        config = os.path.join(name, "config.toml")
+        if not os.path.isfile(config):
+            raise Error(f"[{name}] is no run: it has no config.toml (name a folder that save, or maml train, wrote)")
+        options = _maml.Options.load(config)
+        objective = next((layer for layer in options.layers if layer.startswith("objective ")), None)
+        if (objective is None) != (model is None):
+            whose = (f"the {objective}, whose functions are not in the folder (give it as model=)" if objective
+                     else "a maml.Model (leave model= out)")
+            raise Error(f"[{name}] is of {whose}")
+        learner = cls.__new__(cls)
+        own = _maml.Learner.load(name, cls._foreign(model), best)
+        learner._start(model if model is not None else Model._of_options(own.options), own, {})
+        return learner
+
+    def __repr__(self) -> str:
+        return (f"maml.MetaLearner({self.model!r}, algorithm={self._own.options.algorithm!r}, "
+                f"iteration={self.iteration})")
+
+
+class _Rows:
+    """Means over so many iterations."""
+
+    def __init__(self, history: list[Progress], every: int):
+        self._history, self._every = history, every
+        self._count, self._sums = 0, np.zeros(3)
+        self._last: Progress | None = None
+
+    @property
+    def left(self) -> int:
+        return self._every - self._count
+
+    def add(self, count: int, now: Progress) -> None:
+        self._sums += count * np.array([now.loss, now.before, now.after])
+        self._count += count
+        self._last = now
+        if self._count >= self._every:
+            self.close()
+
+    def close(self) -> None:
+        if self._last is not None and self._count:
+            loss, before, after = (float(value) for value in self._sums / self._count)
+            self._history.append(self._last._replace(loss=loss, before=before, after=after))
+        self._count, self._sums = 0, np.zeros(3)

@@ -1,0 +1,198 @@
+"""Where a MetaLearner's tasks come from: whatever the user has, as batches of tasks for the engine."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import _arrays
+from ._maml import Error
+
+Set = tuple[Any, Any]
+"""x (rows, ..input), y (rows,) labels or (rows, targets)."""
+Task = tuple[Set, Set]
+"""Support set and query set."""
+
+
+class Sizes(NamedTuple):
+    """[data] of a config: how large tasks are."""
+
+    ways: int
+    shots: int
+    query_shots: int
+
+
+class Source:
+    """Draws tasks. A task is a function of the generator alone, but for what an iterator yields."""
+
+    count: int | None = None
+    """Tasks there are, where each is judged once by score; None: as many as one likes."""
+
+    def draw(self, rng: Callable[[int], np.random.Generator], count: int) -> list[Task]:
+        """rng(i): the generator of task i. Fewer tasks than `count` where an iterator has ended."""
+        return [self.task(rng(i), i) for i in range(count)]
+
+    def task(self, rng: np.random.Generator, i: int) -> Task:
+        raise NotImplementedError
+
+    def all(self) -> list[Task]:
+        raise NotImplementedError
+
+
+def _rows(x: Any, y: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    x, y = np.asarray(x), np.asarray(y)
+    if x.ndim < 1 or y.ndim < 1 or len(x) != len(y):
+        raise Error(f"[{name}] has x of shape {_arrays.shape_text(x.shape)} and y of shape "
+                    f"{_arrays.shape_text(y.shape)}, but wants as many rows of both")
+    return x, y
+
+
+class Labelled(Source):
+    """Rows with class labels: a task draws classes, and of each so many rows to adapt to and to be judged by."""
+
+    def __init__(self, x: Any, y: Any, sizes: Sizes):
+        self.x, y = _rows(x, y, "tasks")
+        if y.ndim != 1:
+            raise Error(f"[tasks.y] has shape {_arrays.shape_text(y.shape)}, but wants one class label a row")
+        self.sizes = sizes
+        names, place = np.unique(y, return_inverse=True)
+        self.rows = [np.flatnonzero(place == i) for i in range(len(names))]
+        if len(names) < sizes.ways:
+            raise Error(f"[tasks.y] has {len(names)} classes, but a task draws {sizes.ways} (data_ways)")
+        least = sizes.shots + sizes.query_shots
+        for name, rows in zip(names, self.rows):
+            if len(rows) < least:
+                raise Error(f"[tasks.y] has {len(rows)} rows of class {name!r}, but a task draws {least} (data_shots "
+                            f"{sizes.shots} + data_query_shots {sizes.query_shots})")
+
+    def task(self, rng: np.random.Generator, i: int) -> Task:
+        ways, shots, query = self.sizes
+        classes = rng.choice(len(self.rows), ways, replace=False)
+        rows = np.stack([rng.choice(self.rows[c], shots + query, replace=False) for c in classes])
+        support, judged = rows[:, :shots].T.ravel(), rows[:, shots:].T.ravel()
+        labels = np.arange(ways)
+        return (self.x[support], np.tile(labels, shots)), (self.x[judged], np.tile(labels, query))
+
+
+class Series(Source):
+    """One set of points a task: so many of them are drawn to adapt to, others to be judged by."""
+
+    def __init__(self, series: list[Set], sizes: Sizes):
+        self.series = [_rows(x, y, f"tasks[{i}]") for i, (x, y) in enumerate(series)]
+        self.sizes = sizes
+        for i, (x, _) in enumerate(self.series):
+            if len(x) <= sizes.shots:
+                raise Error(f"[tasks[{i}]] has {len(x)} points, but {sizes.shots} are drawn to adapt to (data_shots), "
+                            "and at least one is needed to be judged by")
+
+    def draw(self, rng: Callable[[int], np.random.Generator], count: int) -> list[Task]:
+        self.order = np.concatenate([rng(k).permutation(len(self.series))
+                                     for k in range(-(-count // len(self.series)))])
+        return super().draw(rng, count)
+
+    def task(self, rng: np.random.Generator, i: int) -> Task:
+        x, y = self.series[self.order[i]]
+        rows = rng.permutation(len(x))[:self.sizes.shots + self.sizes.query_shots]
+        support, judged = rows[:self.sizes.shots], rows[self.sizes.shots:]
+        return (x[support], y[support]), (x[judged], y[judged])
+
+
+class Listed(Source):
+    """Tasks that are split already."""
+
+    def __init__(self, tasks: list[Task]):
+        self.tasks = tasks
+        self.count = len(tasks)
+
+    def draw(self, rng: Callable[[int], np.random.Generator], count: int) -> list[Task]:
+        order = np.concatenate([rng(k).permutation(len(self.tasks)) for k in range(-(-count // len(self.tasks)))])
+        return [self.tasks[i] for i in order[:count]]
+
+    def all(self) -> list[Task]:
+        return self.tasks
+
+
+class Made(Source):
+    """A callable that makes a task of a generator."""
+
+    def __init__(self, make: Callable[[np.random.Generator], Task]):
+        self.make = make
+
+    def task(self, rng: np.random.Generator, i: int) -> Task:
+        return checked(self.make(rng), "tasks(rng)")
+
+
+class Yielded(Source):
+    """An iterator, asked by one thread at a time and in order."""
+
+    def __init__(self, tasks: Iterator[Task]):
+        self.tasks = tasks
+
+    def draw(self, rng: Callable[[int], np.random.Generator], count: int) -> list[Task]:
+        drawn: list[Task] = []
+        while len(drawn) < count:
+            try:
+                drawn.append(checked(next(self.tasks), "tasks"))
+            except StopIteration:
+                break
+        return drawn
+
+
+def _is_set(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and len(value) == 2
+
+
+def _is_task(value: Any) -> bool:
+    return _is_set(value) and all(_is_set(part) and np.ndim(part[0]) > 0 and isinstance(part, tuple) for part in value)
+
+
+def checked(value: Any, name: str) -> Task:
+    if not _is_task(value):
+        raise Error(f"[{name}] gave a {type(value).__name__}, but a task is ((support x, support y), "
+                    "(query x, query y))")
+    return value
+
+
+def source_of(model: Any, tasks: Any, sizes: Sizes) -> Source:
+    """The source that `tasks` means; see MetaLearner.fit."""
+    if isinstance(tasks, Source):
+        return tasks
+    if isinstance(tasks, tuple) and len(tasks) == 2 and not _is_task(tasks):
+        if not model.is_classifier:
+            raise Error("[tasks] is one pair (x, y), which is rows with class labels, but the model is no classifier "
+                        "(give a list with one pair a task)")
+        return Labelled(*tasks, sizes)
+    if isinstance(tasks, list):
+        if not tasks:
+            raise Error("[tasks] is empty")
+        if all(map(_is_task, tasks)):
+            return Listed(tasks)
+        if all(map(_is_set, tasks)) and not model.is_classifier:
+            return Series(tasks, sizes)
+        raise Error("[tasks] is a list, but not of pairs (x, y), one a task, nor of tasks ((support x, support y), "
+                    "(query x, query y))" + ("; a classifier wants the latter, or one pair of arrays" if
+                                             model.is_classifier else ""))
+    if callable(tasks):
+        return Made(tasks)
+    if hasattr(tasks, "__next__"):
+        return Yielded(tasks)
+    if hasattr(tasks, "__iter__") and not isinstance(tasks, (str, bytes, dict, np.ndarray)):
+        return Yielded(iter(tasks))
+    raise Error(f"[tasks] is a {type(tasks).__name__}, but must be a preset's name, a packed data set, a pair of "
+                "arrays with class labels, a list with one pair (x, y) a task, or a callable or iterator of tasks")
+
+
+def generators(seed: int, purpose: int, iteration: int) -> Callable[[int], np.random.Generator]:
+    return lambda i: np.random.default_rng([seed, purpose, iteration, i])
+
+
+def own(model: Any, drawn: list[Task]) -> Any:
+    """The engine's tasks. Those of equal numbers of rows are stacked, so that a worker may take several at once."""
+    sets = []
+    for part in range(2):
+        pairs = [task[part] for task in drawn]
+        if len({np.shape(x) for x, _ in pairs}) == 1 and len({np.shape(y) for _, y in pairs}) == 1:
+            sets.append((np.stack([x for x, _ in pairs]), np.stack([y for _, y in pairs])))
+        else:
+            sets.append(pairs)
+    return _arrays.tasks(model, sets[0], sets[1], np.dtype("f4"))

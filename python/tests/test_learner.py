@@ -1,0 +1,316 @@
+"""MetaLearner: every kind of tasks, against the engine's own gradients, its files, and the program."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import maml
+
+
+def sine(rng, rows=20):
+    """A task of the sinusoid, split in two."""
+    a, phase = rng.uniform(0.1, 5), rng.uniform(0, np.pi)
+    x = rng.uniform(-5, 5, (rows, 1)).astype("f4")
+    y = (a * np.sin(x - phase)).astype("f4")
+    return (x[:10], y[:10]), (x[10:], y[10:])
+
+
+def regressor(**options):
+    model = maml.Model(input=[1], layers=["linear 24", "relu", "linear 24", "relu", "linear 1"])
+    return maml.MetaLearner(model, **{"inner_lr": 0.01, "data_tasks": 6, **options})
+
+
+def classes(rng, count=8, rows=12):
+    """Points around a centre a class, labelled by words."""
+    centres = rng.normal(size=(count, 4)) * 3
+    x = np.concatenate([c + 0.3 * rng.normal(size=(rows, 4)) for c in centres])
+    return x, np.repeat([f"class {i}" for i in range(count)], rows)
+
+
+def classifier(**options):
+    model = maml.Model(input=[4], layers=["linear 16", "relu", "linear 3"], loss="cross_entropy")
+    sizes = {"data_shots": 2, "data_query_shots": 4, "data_tasks": 4}
+    return maml.MetaLearner(model, **{"inner_lr": 0.1, **sizes, **options})
+
+
+def same(a, b):
+    return all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_a_step_is_the_meta_gradient_s():
+    tasks = [sine(np.random.default_rng(i)) for i in range(6)]
+    learner = regressor(outer_optimiser="sgd", outer_lr=0.1, inner_steps=3, data_tasks=6)
+    start = learner.params
+    wanted = maml.meta_gradient(learner.model, start, [t[0] for t in tasks], [t[1] for t in tasks], inner_lr=0.01,
+                                inner_steps=3)
+    seen = []
+    learner.fit(tasks, iterations=1, callback=seen.append)
+    assert seen[0].loss == pytest.approx(wanted.loss, rel=1e-6)
+    assert (seen[0].iteration, seen[0].iterations, seen[0].metric) == (1, 1, "mse")
+    for name, value in learner.params.items():
+        np.testing.assert_allclose(value, start[name] - 0.1 * wanted.gradient[name], rtol=1e-4, atol=1e-6)
+
+
+def test_learns_the_sinusoid_from_a_callable_and_threads_do_not_matter():
+    learners = [regressor(threads=n, outer_lr=0.003, data_tasks=10).fit(sine, iterations=300) for n in (1, 3)]
+    assert same(learners[0].params, learners[1].params)
+    learner = learners[0]
+    assert len(learner.history) == 3 and learner.history[-1].loss < 0.8 * learner.history[0].loss
+    score = learner.score(sine, steps=5, count=50)
+    assert score.metric == "mse" and score.by_step.shape == (6,) and score.mean == score.by_step[5] < score.by_step[0]
+    assert score.ci95 > 0
+    assert learner.score(sine, steps=5, count=50).mean == score.mean
+    assert learner.score(sine, steps=5, count=50, seed=1).mean != score.mean
+
+
+def test_a_preset_brings_model_and_tasks():
+    learner = maml.MetaLearner("sinusoid-10shot", data_tasks=5).fit(iterations=30)
+    assert learner.iteration == 30 and learner.model.shapes["linear1.weight"] == (40, 1)
+    other = regressor(data_tasks=5).fit("sinusoid-10shot", iterations=5)
+    assert 'domain = "sinusoid"' in other.config and "tasks = 5  #" in other.config
+    assert learner.score(steps=1, count=20).mean > 0
+
+
+def test_chunks_and_callbacks_do_not_matter():
+    a = maml.MetaLearner("sinusoid-10shot", data_tasks=4).fit(iterations=25)
+    b = maml.MetaLearner("sinusoid-10shot", data_tasks=4).fit(iterations=25, callback=lambda now: None)
+    assert same(a.params, b.params)
+    assert a.history[-1].loss == pytest.approx(b.history[-1].loss, rel=1e-12)
+
+
+def test_class_labels(rng):
+    x, y = classes(rng)
+    learner = classifier(inner_steps=2).fit((x, y), iterations=60)
+    score = learner.score((x, y), count=40, steps=3)
+    assert score.metric == "accuracy" and score.mean > 0.8 > score.by_step[0]
+    rows = np.flatnonzero(np.isin(y, ["class 1", "class 5", "class 6"]))
+    adapted = learner.adapt(x[rows], y[rows], steps=5)
+    assert list(adapted.classes) == ["class 1", "class 5", "class 6"]
+    assert adapted.score(x[rows], y[rows]) > 0.9
+    assert set(adapted.predict(x[rows[:3]])) <= set(adapted.classes)
+    np.testing.assert_allclose(adapted.probabilities(x[:4]).sum(1), 1, rtol=1e-6)
+    assert (learner.predict(x[rows], y[rows], x[rows], steps=5) == adapted.predict(x[rows])).all()
+
+
+def test_series_of_unequal_length(rng):
+    series = []
+    for n in (11, 14, 30, 12):
+        x = rng.uniform(-5, 5, (n, 1))
+        series.append((x, np.sin(x[:, 0] + n)))
+    learner = regressor(data_shots=10, data_query_shots=5).fit(series, iterations=20)
+    assert learner.iteration == 20
+    assert learner.score(series, count=8, steps=2).by_step.shape == (3,)
+    with pytest.raises(maml.Error, match=r"tasks\[1\].*10 points.*data_shots"):
+        learner.fit([series[0], (series[1][0][:10], series[1][1][:10])], iterations=1)
+
+
+def test_unequal_tasks_are_judged_one_by_one():
+    rng = np.random.default_rng(0)
+    tasks = [(sine(rng)[0], sine(rng, 10 + n)[1]) for n in (3, 9, 5)]
+    learner = regressor()
+    whole = learner.score(tasks, steps=2)
+    alone = [learner.score([task], steps=2).mean for task in tasks]
+    assert whole.mean == pytest.approx(np.mean(alone), rel=1e-6)
+    losses = maml.meta_gradient(learner.model, learner.params, [t[0] for t in tasks], [t[1] for t in tasks],
+                                inner_lr=0.01, inner_steps=2).losses
+    np.testing.assert_allclose(losses, alone, rtol=1e-6)
+
+
+def test_an_iterator_is_asked_in_order_and_may_end():
+    count = 0
+
+    def tasks(until):
+        nonlocal count
+        rng = np.random.default_rng(0)
+        for _ in range(until):
+            count += 1
+            yield sine(rng)
+    learner = regressor().fit(tasks(6 * 4 + 2), iterations=100)
+    assert learner.iteration == 4 and count == 26
+    rng = np.random.default_rng(0)
+    listed = [[sine(rng) for _ in range(6)] for _ in range(4)]
+    by_hand = regressor()
+    for batch in listed:
+        by_hand.fit(iter(batch), iterations=1)
+    assert same(by_hand.params, learner.params)
+    with pytest.raises(maml.Error, match="ended before the 6 tasks"):
+        regressor().fit(tasks(5), iterations=3)
+
+
+def test_a_callable_is_called_by_one_thread_at_a_time():
+    inside, most = 0, 0
+
+    def tasks(rng):
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.0005)
+        inside -= 1
+        return sine(rng)
+    regressor(threads=4).fit(tasks, iterations=10)
+    assert most == 1
+
+
+def test_an_exception_of_the_tasks_comes_through():
+    def tasks(rng):
+        if rng.integers(20) == 0:
+            raise RuntimeError("no more sensors")
+        return sine(rng)
+    learner = regressor()
+    with pytest.raises(RuntimeError, match="no more sensors"):
+        learner.fit(tasks, iterations=100)
+    learner.fit(sine, iterations=1)
+
+
+def test_ctrl_c_leaves_a_whole_iteration():
+    learner = regressor()
+    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        learner.fit("sinusoid-10shot", iterations=10_000_000)
+    timer.join()
+    done = learner.iteration
+    assert 0 < done
+    assert same(regressor().fit("sinusoid-10shot", iterations=done).params, learner.params)
+
+
+def test_a_callback_stops():
+    learner = regressor()
+    learner.fit(sine, iterations=100, callback=lambda now: now.iteration == 7)
+    assert learner.iteration == 7
+
+
+@pytest.mark.parametrize("algorithm", ["maml", "meta_sgd"])
+def test_saved_and_loaded_it_goes_on_to_the_same_bits(tmp_path, algorithm):
+    whole = regressor(algorithm=algorithm).fit(sine, iterations=12)
+    half = regressor(algorithm=algorithm).fit(sine, iterations=7)
+    half.save(tmp_path / "run")
+    loaded = maml.MetaLearner.load(tmp_path / "run")
+    assert loaded.iteration == 7 and same(loaded.params, half.params) and loaded.model.shapes == half.model.shapes
+    loaded.fit(sine, iterations=5)
+    assert same(loaded.params, whole.params)
+    assert ("alpha.linear1.weight" in whole.params) == (algorithm == "meta_sgd")
+    with pytest.raises(maml.Error, match="holds a run already"):
+        loaded.save(tmp_path / "run")
+    loaded.save(tmp_path / "run", overwrite=True)
+    with pytest.raises(maml.Error, match="is no run"):
+        maml.MetaLearner.load(tmp_path)
+
+
+def test_params_may_be_set():
+    learner = regressor(inner_learned="layer")
+    params = learner.params
+    params["linear1.bias"][:] = 3
+    params["alpha.linear2.weight"][:] = 0.5
+    learner.params = params
+    assert (learner.params["linear1.bias"] == 3).all() and learner.params["alpha.linear2.weight"] == 0.5
+    assert learner.params["alpha.linear1.weight"] == pytest.approx(0.01)
+    with pytest.raises(maml.Error, match="alpha.linear7.weight.*no inner rate"):
+        learner.params = {**params, "alpha.linear7.weight": [0.1]}
+
+
+def test_adapted_parameters_are_gradient_steps(rng):
+    learner = regressor()
+    (x, y), (new, _) = sine(rng)
+    step = {k: v - 0.01 * maml.gradient(learner.model, learner.params, x, y)[k] for k, v in learner.params.items()}
+    adapted = learner.adapt(x, y)
+    for name, value in adapted.params.items():
+        np.testing.assert_allclose(value, step[name], rtol=1e-5, atol=1e-7)
+    assert adapted.predict(new).shape == (10, 1) and adapted.classes is None
+    assert adapted.score(x, y) == pytest.approx(maml.loss(learner.model, adapted.params, x, y), rel=1e-5)
+    before = adapted.predict(new)
+    learner.fit(sine, iterations=3)  # an adapted model stays as it is
+    assert (adapted.predict(new) == before).all()
+
+
+@pytest.mark.skipif("MAML" not in os.environ, reason="MAML does not name the program")
+def test_the_program_reads_it(rng, tmp_path):
+    learner = maml.MetaLearner("sinusoid-10shot", data_tasks=5).fit(iterations=20)
+    learner.save(tmp_path / "run")
+    program = lambda *arguments: subprocess.run([os.environ["MAML"], *arguments], text=True, capture_output=True)
+    evaluated = program("eval", tmp_path / "run", "--tasks", "40", "--steps", "2", "--json")
+    assert evaluated.returncode == 0, evaluated.stderr
+    steps = json.loads(evaluated.stdout)["evaluations"][0]["steps"]
+    np.testing.assert_allclose(learner.score(count=40, steps=2).by_step, [s["mean"] for s in steps], rtol=1e-6)
+    regressor().fit(sine, iterations=1).save(tmp_path / "given")
+    refused = program("eval", tmp_path / "given")
+    assert refused.returncode != 0 and "data.domain" in refused.stderr and "MetaLearner" in refused.stderr
+    trained = program("train", "sinusoid-10shot", "--out", tmp_path / "trained", "--set", "train.iterations=10",
+                      "--quiet")
+    assert trained.returncode == 0, trained.stderr
+    assert maml.MetaLearner.load(tmp_path / "trained").fit(iterations=2).iteration == 12
+
+
+@pytest.mark.skipif("MAML" not in os.environ, reason="MAML does not name the program")
+def test_a_pack(tmp_path, monkeypatch):
+    root = Path(__file__).resolve().parents[2]
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([sys.executable, root / "tests/e2e/draw_pictures.py"], check=True)
+    program = lambda *arguments: subprocess.run([os.environ["MAML"], *arguments], text=True, capture_output=True,
+                                                check=True).stdout
+    program("data", "import", "images", "leaves", "--split", "6/2/2", "--quiet")
+    model = maml.Model(input=[20, 20, 3], layers=["conv2d 4 stride=2", "batch_norm", "relu", "global_mean", "linear 2"],
+                       loss="cross_entropy")
+    learner = maml.MetaLearner(model, inner_lr=0.1, data_shots=1, data_query_shots=2, data_tasks=3)
+    learner.fit("leaves.maml", iterations=4).save("run")
+    evaluated = program("eval", "run", "--protocol", "own", "--tasks", "5", "--steps", "2", "--json")
+    steps = json.loads(evaluated)["evaluations"][0]["steps"]
+    np.testing.assert_allclose(learner.score("leaves.maml", count=5, steps=2).by_step, [s["mean"] for s in steps],
+                               rtol=1e-6)
+    assert same(maml.MetaLearner.load("run").params, learner.params)
+    (tmp_path / "two").mkdir()
+    for kind in ("kind0", "kind2"):
+        shutil.copytree(f"leaves/tree0/{kind}", f"two/{kind}")
+    answers = json.loads(program("adapt", "run", "--support", "two", "--query", "two", "--json"))
+    assert len(answers["predictions"]) == 10
+
+
+def test_a_progress_bar(capsys):
+    pytest.importorskip("tqdm")
+    regressor().fit(sine, iterations=3, progress=True)
+    shown = capsys.readouterr().err
+    assert "3/3" in shown and "mse" in shown
+    regressor().fit(sine, iterations=3)  # nobody looks
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda l: l.fit(), "tasks.*missing"),
+    (lambda l: l.fit([]), "tasks.*empty"),
+    (lambda l: l.fit(3), "tasks.*int.*callable"),
+    (lambda l: l.fit((np.zeros((4, 1)), np.zeros(4))), "no classifier"),
+    (lambda l: l.fit(lambda rng: 1, iterations=1), r"tasks\(rng\).*int.*support x"),
+    (lambda l: l.fit("no-such.maml", iterations=1), "no-such.maml"),
+    (lambda l: l.fit(lambda rng: ((np.zeros((2, 3)), np.zeros(2)), (np.zeros((2, 1)), np.zeros(2))), iterations=1),
+     r"support.x.*shape \(2, 3\).*\(rows, 1\)"),
+    (lambda l: l.fit(sine, iterations=-1), "iterations.*-1"),
+    (lambda l: l.adapt(np.zeros((2, 2)), np.zeros(2)), r"\[x\].*\(2, 2\)"),
+    (lambda l: maml.MetaLearner(l.model, iner_lr=3), "iner_lr.*did you mean inner_lr"),
+    (lambda l: maml.MetaLearner(l.model, algorithm="mamml"), "maml"),
+])
+def test_errors_name_the_argument(call, message):
+    with pytest.raises(maml.Error, match=message):
+        call(regressor())
+
+
+def test_classes_too_few_are_named(rng):
+    x, y = classes(rng, rows=5)
+    with pytest.raises(maml.Error, match="5 rows of class.*data_shots 2.*data_query_shots 4"):
+        classifier().fit((x, y), iterations=1)
+    with pytest.raises(maml.Error, match="8 classes.*data_ways"):
+        model = maml.Model(input=[4], layers=["linear 9"], loss="cross_entropy")
+        maml.MetaLearner(model, data_shots=1).fit((x, y), iterations=1)
+
+
+def test_divergence_is_an_error():
+    with pytest.raises(maml.Error, match="ceased to be finite.*inner_lr"):
+        regressor(inner_lr=1e4, inner_steps=5).fit(sine, iterations=50)
