@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
+#include <type_traits>
 #include <utility>
-#include <vector>
+
+#include "maml/kernels/gathered.h"
 
 namespace maml {
 
 // How a convolution's sums lie over its images: along each axis, stretches of results that the same taps feed from real
-// pixels. Padding is never touched, so it costs nothing.
+// pixels. Padding is never touched, so it costs nothing. The lists lie in memory that somebody else owns.
 
 /// One axis of a convolution with TensorFlow's padding.
 struct ConvAxis {
@@ -38,23 +39,37 @@ struct ConvAxis {
 struct AxisStretch {
   struct Tap {
     std::size_t k, source;  ///< source: of the first result
-    bool operator==(const Tap&) const = default;
   };
   std::size_t first, step, source_step, count;
-  std::vector<Tap> taps;
+  /// The taps, which lie at equal distances: how many, the first, and from one to the next.
+  std::size_t taps;
+  Tap first_tap;
+  std::ptrdiff_t k_step, tap_source_step;
+
+  Tap tap(std::size_t i) const {
+    const auto n = static_cast<std::ptrdiff_t>(i);
+    return {first_tap.k + static_cast<std::size_t>(n * k_step),
+            first_tap.source + static_cast<std::size_t>(n * tap_source_step)};
+  }
 };
 
-/// Results are outputs, sources are inputs.
-std::vector<AxisStretch> forward_stretches(const ConvAxis&);
-/// Results are inputs, sources are outputs (the gradient by the inputs).
-std::vector<AxisStretch> input_gradient_stretches(const ConvAxis&);
-/// Results are outputs, sources are inputs; one stretch a tap (the gradient by the weights).
-std::vector<AxisStretch> tap_stretches(const ConvAxis&);
+/// Which sums: results are outputs and sources inputs; results are inputs and sources outputs (the gradient by the
+/// inputs); as the first, but one stretch for each tap (the gradient by the weights).
+enum class ConvSums { outputs, inputs, taps };
 
 /// An H x W x C array.
 struct ConvImage {
   std::size_t height, width, channels;
   std::size_t size() const { return height * width * channels; }
+};
+
+/// What a list of places is made for.
+struct ConvPlan {
+  ConvAxis rows, columns;
+  ConvSums sums;
+  ConvImage source, result;
+  std::size_t block;   ///< results of a block, about
+  bool lists_weights;  ///< whether patches list their places in the weights too
 };
 
 /// Rectangles of results over which the taps are the same, with lists of their places for gathered products. Place is
@@ -65,41 +80,41 @@ struct ConvImage {
 /// most 2^26 elements (checked_size).
 template <class Place> class ConvPlaces {
 public:
+  /// {offset in the source, offset in the weights} of a tap and an input channel: the other kind of place.
+  using Weight = std::conditional_t<std::is_same_v<Place, RowPlace>, TermPlace, RowPlace>;
   struct Patch {
     AxisStretch rows, columns;
-    std::vector<Place> places;  ///< of one block
-    std::size_t index;          ///< of all patches
+    const Place* places;  ///< of one block
+    const Weight* weights;
+    std::size_t weight_count;
   };
 
   ConvPlaces() = default;
-  ConvPlaces(const std::vector<AxisStretch>& rows, const std::vector<AxisStretch>& columns, ConvImage source,
-             ConvImage result, std::size_t block)
-      : source_(source), result_(result) {
-    constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
-    const std::size_t pixels = result.height * result.width;
-    images_ = std::clamp<std::size_t>(block / pixels, 1, most / std::max(source.size(), result.size()));
-    band_ = pixels <= block ? result.height : std::max<std::size_t>(1, block / result.width);
-    for (const auto& r : rows)
-      for (const auto& c : columns) patches_.push_back({r, c, places(r, c), patches_.size()});
-  }
+  /// Counts; the lists are made by `lay_out`.
+  explicit ConvPlaces(const ConvPlan&);
+
+  /// What the lists take, and making them there: memory aligned as operator new gives it, which stays as it is.
+  std::size_t bytes() const;
+  void lay_out(void* memory);
 
   /// f(patch, places, count, offset in the source, offset in the result) for every patch of every block; offsets are
   /// to be added to all of the places. done(first, count) after each block: its results, pixels of all images.
   template <class F, class Done> void each(std::size_t images, F f, Done done) const {
+    const ConvImage &from = plan_.source, &to = plan_.result;
     for (std::size_t image = 0; image < images; image += images_) {
       const std::size_t some = std::min(images_, images - image);
-      for (std::size_t begin = 0; begin < result_.height; begin += band_) {
-        const std::size_t end = std::min(begin + band_, result_.height);
-        for (const Patch& patch : patches_) {
+      for (std::size_t begin = 0; begin < to.height; begin += band_) {
+        const std::size_t end = std::min(begin + band_, to.height);
+        for (std::size_t i = 0; i < patch_count_; ++i) {
+          const Patch& patch = patches_[i];
           const auto [first, last] = within(patch.rows, begin, end);
           if (first >= last) continue;
           const std::size_t count = some * (last - first) * patch.columns.count;
-          const std::size_t source = image * source_.size() + first * source_row(patch.rows);
-          const std::size_t result = image * result_.size() + first * result_row(patch.rows);
-          f(patch, patch.places.data(), count, static_cast<std::ptrdiff_t>(source),
-            static_cast<std::ptrdiff_t>(result));
+          const std::size_t source = image * from.size() + first * source_row(patch.rows);
+          const std::size_t result = image * to.size() + first * result_row(patch.rows);
+          f(patch, patch.places, count, static_cast<std::ptrdiff_t>(source), static_cast<std::ptrdiff_t>(result));
         }
-        done((image * result_.height + begin) * result_.width, (some * (end - begin)) * result_.width);
+        done((image * to.height + begin) * to.width, (some * (end - begin)) * to.width);
       }
     }
   }
@@ -107,17 +122,22 @@ public:
     each(images, f, [](std::size_t, std::size_t) {});
   }
 
-  const std::vector<Patch>& patches() const { return patches_; }
-
   /// Where a tap's source lies, beside the places.
   std::ptrdiff_t tap(const AxisStretch::Tap& row, const AxisStretch::Tap& column) const {
-    return static_cast<std::ptrdiff_t>((row.source * source_.width + column.source) * source_.channels);
+    return static_cast<std::ptrdiff_t>((row.source * plan_.source.width + column.source) * plan_.source.channels);
   }
 
 private:
-  std::size_t source_row(const AxisStretch& rows) const { return rows.source_step * source_.width * source_.channels; }
-  std::size_t result_row(const AxisStretch& rows) const { return rows.step * result_.width * result_.channels; }
-
+  std::size_t source_row(const AxisStretch& rows) const {
+    return rows.source_step * plan_.source.width * plan_.source.channels;
+  }
+  std::size_t result_row(const AxisStretch& rows) const {
+    return rows.step * plan_.result.width * plan_.result.channels;
+  }
+  /// The most of a stretch's rows that lie in one block.
+  std::size_t rows_of_block(const AxisStretch& rows) const {
+    return std::min(rows.count, (band_ + rows.step - 1) / rows.step);
+  }
   /// Which of a stretch's results lie in [begin, end).
   static std::pair<std::size_t, std::size_t> within(const AxisStretch& s, std::size_t begin, std::size_t end) {
     const auto until = [&](std::size_t x) {
@@ -126,25 +146,30 @@ private:
     return {until(begin), until(end)};
   }
 
-  std::vector<Place> places(const AxisStretch& rows, const AxisStretch& columns) const {
-    const std::size_t some = std::min(rows.count, (band_ + rows.step - 1) / rows.step);
-    std::vector<Place> list;
-    list.reserve(images_ * some * columns.count);
-    for (std::size_t image = 0; image < images_; ++image)
-      for (std::size_t i = 0; i < some; ++i)
-        for (std::size_t j = 0; j < columns.count; ++j) {
-          const std::size_t source =
-              image * source_.size() + i * source_row(rows) + j * columns.source_step * source_.channels;
-          const std::size_t result = image * result_.size() + rows.first * result_.width * result_.channels +
-                                     i * result_row(rows) + (columns.first + j * columns.step) * result_.channels;
-          list.push_back({static_cast<std::int32_t>(source), static_cast<std::int32_t>(result)});
-        }
-    return list;
-  }
-
-  ConvImage source_{}, result_{};
+  ConvPlan plan_ = {};
   std::size_t images_ = 1, band_ = 1;  // images of a block, and rows of results
-  std::vector<Patch> patches_;
+  std::size_t patch_count_ = 0, place_count_ = 0, weight_count_ = 0;
+  const Patch* patches_ = nullptr;
+};
+
+extern template class ConvPlaces<RowPlace>;
+extern template class ConvPlaces<TermPlace>;
+
+/// The lists of the three sums of a convolution, and the sizes that its passes go by.
+class ConvLists {
+public:
+  ConvLists(const ConvAxis& rows, const ConvAxis& columns, std::size_t in, std::size_t out);
+
+  std::size_t bytes() const { return forward.bytes() + input_gradient.bytes() + weight_gradient.bytes(); }
+  void lay_out(void* memory);
+
+  /// All taps in one product: worth more than long sums where channels are few.
+  bool joins_taps() const { return in < 8; }
+
+  std::size_t in, out;               ///< channels
+  std::size_t kernel_columns, taps;  ///< of a kernel: its columns, and all its pixels
+  ConvPlaces<RowPlace> forward, input_gradient;
+  ConvPlaces<TermPlace> weight_gradient;
 };
 
 }  // namespace maml

@@ -25,6 +25,8 @@ struct PoolWindows {
     return {image.extents[0], image.extents[1], image.channels(), image.extents[0], image.extents[1], 1};
   }
 
+  /// Elements of an image, and pixels of a window.
+  std::size_t size() const { return height * width * channels; }
   std::size_t pixels() const { return rows * columns; }
   Shape output() const { return Shape{{(height - rows) / stride + 1, (width - columns) / stride + 1, channels}}; }
 

@@ -6,18 +6,10 @@
 
 #include "maml/nn/dispatch.h"
 #include "maml/nn/layer-inl.h"
+#include "maml/nn/rectifier-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace maml::HWY_NAMESPACE {
-
-/// x where it is above 0, else slope x; the derivative at zero is the slope (0 for relu).
-struct Rectifier {
-  double slope;
-  template <class N> HWY_INLINE N forward(N x) const { return select(greater(x, N::set(0)), x, N::set(slope) * x); }
-  template <class N> HWY_INLINE N backward(N x, N, N dy) const {
-    return select(greater(x, N::set(0)), dy, N::set(slope) * dy);
-  }
-};
 
 LayerPtr make_rectifier(const LayerText& text, const Shape& input, double slope) {
   LayerInfo info{text.kind(), text.kind(), input, input};
