@@ -7,6 +7,7 @@
 #include "cli/verbs.h"
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
+#include "maml/export/embed.h"
 #include "maml/export/npz.h"
 #include "maml/io/atomic_file.h"
 #include "maml/io/safetensors.h"
@@ -39,6 +40,12 @@ TensorFile tensors_of(const std::string& name) {
   return file;
 }
 
+void export_embed(const Arguments& a) {
+  if (!is_adapted_file(a.model)) return write_embed(a.out, load_run(runs_in(a.model).front()));
+  const LoadedAdapted was = read_adapted(a.model);
+  write_embed(a.out, was.loaded, was.adapted);
+}
+
 void export_npz(const Arguments& a) {
   write_npz(a.out, tensors_of(a.model));
 }
@@ -58,7 +65,7 @@ struct Format {
   const char* extension;
   void (*write)(const Arguments&);
 };
-constexpr std::array formats = {Format{"npz", ".npz", export_npz},
+constexpr std::array formats = {Format{"embed", ".maml-adapt", export_embed}, Format{"npz", ".npz", export_npz},
                                 Format{"safetensors", ".safetensors", export_safetensors},
                                 Format{"tensorboard", ".tfevents", export_tensorboard}};
 
@@ -97,6 +104,8 @@ constexpr auto examples = R"(Examples:
   maml export runs/sinusoid-10shot --format tensorboard --out logs/sinusoid.tfevents
                                                            not its weights but its logs, evaluations and plots, for
                                                            tensorboard --logdir logs
+  maml export runs/sinusoid-10shot --format embed          sinusoid-10shot.maml-adapt, a model for the small library
+                                                           maml_adapt (docs/embedding.md)
 
 The weights are those of the best validation, under PyTorch's names and in its layouts: convolutions (out, in, kh, kw),
 linear (out, in), one after a flatten with its inputs by C, H, W. Learned rates are alpha.NAME, running statistics

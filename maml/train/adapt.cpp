@@ -172,6 +172,10 @@ std::vector<double> AdaptedModel::probabilities(std::span<const float> x) const 
   return class_probabilities(std::move(in_use), parts_.classes);
 }
 
+std::optional<Statistics> adapting_statistics(const Model& model) {
+  return settled({}, model);
+}
+
 AdaptedModel adapt(const LoadedModel& loaded, SupportSet support, const AdaptOptions& given) {
   const Model& model = *loaded.model;
   require(model.loss().name() != "policy_gradient", "adapt", "has no examples for a policy: it adapts to rewards");

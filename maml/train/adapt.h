@@ -75,6 +75,9 @@ private:
   std::unique_ptr<const Predictor<float>> predictor_;
 };
 
+/// The statistics that `adapt` takes where AdaptOptions::statistics says nothing; none for a model without batch norm.
+std::optional<Statistics> adapting_statistics(const Model&);
+
 /// Adapts to all of the support set at every inner step, from the trained weights and at the trained rates; the inner
 /// mini-batches of a training that had them (inner.batch) are not drawn. Throws Error where the support set does not
 /// fit the model: sizes, values that are not finite, more classes than outputs, a class without a row; where the steps

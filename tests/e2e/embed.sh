@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# maml_adapt, the small library: a model exported for it, adapted by programs in C and C++ and by Python through ctypes,
+# to the bytes of `maml adapt`; what its library exports and asks for; each kind of wrong input.
+set -uo pipefail
+cd "$TMP" || exit 1
+source "$ROOT/tests/e2e/refused.sh"
+python3 "$ROOT/tests/e2e/draw_pictures.py" || exit 1
+cat - "$ROOT/tests/e2e/leaves_tasks.toml" >leaves.toml <<'TOML'
+[model]
+input = [20, 20, 3]
+layers = ["conv2d 4 kernel=3 stride=2 padding=same", "batch_norm", "relu", "flatten", "linear 2"]
+loss = "cross_entropy"
+[inner]
+learned = "layer"
+steps = 3
+[train]
+iterations = 4
+validate_every = 0
+TOML
+holds '' "$MAML" data import images leaves --split 6/2/2 --quiet
+holds '' "$MAML" train leaves.toml --out runs/leaves --quiet
+mkdir two && cp -r leaves/tree0/kind0 leaves/tree0/kind2 two
+holds '' "$MAML" adapt runs/leaves --support two --query two --out adapted.safetensors
+holds '^Written: leaves.maml-adapt$' "$MAML" export runs/leaves --format embed
+holds '^Written: adapted.maml-adapt$' "$MAML" export adapted.safetensors --format embed
+
+# The support set, as `maml adapt` read it, with its labels.
+holds '' python3 - <<'PY'
+import json, os, struct
+data = open("adapted.safetensors", "rb").read()
+length, = struct.unpack("<Q", data[:8])
+begin, end = json.loads(data[8:8 + length])["support.x"]["data_offsets"]
+x = data[8 + length:][begin:end]
+labels = [i for i, kind in enumerate(sorted(os.listdir("two"))) for _ in os.listdir("two/" + kind)]
+row = 4 * 20 * 20 * 3
+assert len(x) == row * len(labels)
+open("query.f32", "wb").write(x)
+with open("support.f32", "wb") as file:
+    for i, label in enumerate(labels):
+        file.write(x[i * row:(i + 1) * row] + struct.pack("<f", label))
+PY
+holds '' "$BUILD/adapt_c" leaves.maml-adapt support.f32 query.f32 kept.maml-adapt
+holds '' cmp kept.maml-adapt adapted.maml-adapt
+"$BUILD/adapt_c" leaves.maml-adapt support.f32 query.f32 >first.txt 2>/dev/null
+"$BUILD/adapt_c" kept.maml-adapt - query.f32 >second.txt 2>/dev/null
+holds '' cmp first.txt second.txt
+holds '[0-9] -?[0-9]' cat first.txt
+
+# The same through ctypes.
+library=$BUILD/embed/libmaml_adapt.so
+holds '' python3 "$ROOT/examples/embed/adapt.py" "$library" leaves.maml-adapt support.f32 query.f32 python.maml-adapt
+holds '' cmp python.maml-adapt adapted.maml-adapt
+
+# A regressor in C++.
+cat >wave.toml <<'TOML'
+base = "sinusoid-10shot"
+[train]
+iterations = 300
+validate_every = 0
+TOML
+holds '' "$MAML" train wave.toml --out runs/wave --quiet
+holds '' "$MAML" export runs/wave --format embed
+holds '^  5\.0 .*\(' "$BUILD/adapt_cpp" wave.maml-adapt
+
+# What is exported are the functions of the header; what is asked for, the C library and nothing of C++'s.
+nm -D --defined-only "$library" | awk '{print $3}' | sort >exported.txt
+grep -oE '\bmaml_adapt_[a-z_]+\(' "$ROOT/embed/maml_adapt.h" | tr -d '(' | sort -u >declared.txt
+grep -Fxf declared.txt exported.txt >both.txt
+holds '' cmp exported.txt both.txt
+holds '^maml_adapt_run$' cat exported.txt
+nm -u "$BUILD/embed/libmaml_adapt.a" | grep -E ' U (_Z(St|N[0-9]*St|N3hwy|n|d)|__cxa|__gxx|_Unwind)' >asked.txt
+holds '' test ! -s asked.txt
+readelf -d "$library" | grep NEEDED | grep -vE 'libc\.so|libm\.so|libgcc' >needed.txt
+holds '' test ! -s needed.txt
+
+# Wrong input: exit status 1 and a sentence.
+says() {
+  local pattern=$1; shift
+  cases=$((cases + 1))
+  if "$@" >out.txt 2>err.txt || ! grep -Eq -e "$pattern" err.txt; then
+    failures=$((failures + 1))
+    echo "FAILED: $*: wanted: $pattern"
+    sed 's/^/  > /' err.txt
+  fi
+}
+head -c 3000 leaves.maml-adapt >cut.maml-adapt
+says 'cut.maml-adapt: the file is damaged' "$BUILD/adapt_c" cut.maml-adapt support.f32 query.f32
+says 'is no model of maml_adapt' "$BUILD/adapt_c" adapted.safetensors support.f32 query.f32
+says 'can only predict' "$BUILD/adapt_c" adapted.maml-adapt support.f32 query.f32
+says 'not adapted yet|cannot be' "$BUILD/adapt_c" leaves.maml-adapt - query.f32
+sed 's/"relu"/"tanh"/' leaves.toml >tanh.toml
+holds '' "$MAML" train tanh.toml --out runs/tanh --quiet
+refused 'tanh1.*maml_adapt does not have' "$MAML" export runs/tanh --format embed
+
+echo "$cases cases, $failures failed"
+[ "$failures" = 0 ]
