@@ -225,7 +225,8 @@ void add_adapt(CLI::App& program, Chosen& chosen) {
   auto* verb = program.add_subcommand(
       "adapt", "Adapts a trained model to a few pictures of new classes, or rows of a table, and predicts");
   const auto a = std::make_shared<Arguments>();
-  verb->add_option("model", a->model, "The folder of a run, or a file that --out wrote")->type_name("RUN|FILE");
+  verb->add_option("model", a->model, "The folder of a run, or a file that --out wrote")
+      ->type_name("RUN|FILE.safetensors");
   verb->add_option("--support", a->support,
                    "What to adapt to: a folder with a folder of pictures for each class; a table")
       ->type_name("DIR|FILE.csv");

@@ -133,7 +133,7 @@ void add_data_fetch(CLI::App& data, Chosen& chosen) {
     std::string what, out = ".";
   };
   const auto a = std::make_shared<Arguments>();
-  verb->add_option("what", a->what, "omniglot")->type_name("NAME");
+  verb->add_option("what", a->what, "Which archives")->type_name("omniglot");
   verb->add_option("--out", a->out, "The folder for the archives")->type_name("DIR")->capture_default_str();
   verb->footer("Examples:\n  maml data fetch omniglot\n  maml data fetch omniglot --out downloads\n\n"
                "From their official address, with curl; 15 MB. A second call goes on where the first stopped.");

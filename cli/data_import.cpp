@@ -96,7 +96,7 @@ std::shared_ptr<Arguments> add_kind(CLI::App& import, Chosen& chosen, const char
   auto a = std::make_shared<Arguments>();
   verb->add_option("inputs", a->options.inputs, "Archives, or folders of what they hold")->type_name(input);
   verb->add_option("--out", a->options.out, std::string("The pack to write [") + (out[0] ? out : "NAME.maml") + "]")
-      ->type_name("FILE");
+      ->type_name("FILE.maml");
   verb->add_flag("--overwrite", a->options.overwrite, "Replaces the pack if it exists");
   verb->add_option("--on-broken", a->on_broken, "What to do about a picture that cannot be read")
       ->type_name("fail|skip")
@@ -108,8 +108,8 @@ std::shared_ptr<Arguments> add_kind(CLI::App& import, Chosen& chosen, const char
 
 void add_size(CLI::App& verb, Arguments& a, const char* usual_size, const char* usual_filter) {
   verb.add_option("--size", a.size, std::string("Extents, height first [") + usual_size + "]")->type_name("HxW");
-  verb.add_option("--filter", a.filter, "How they are resized: " + join(filter_names()) + " [" + usual_filter + "]")
-      ->type_name("NAME");
+  verb.add_option("--filter", a.filter, std::string("How they are resized [") + usual_filter + "]")
+      ->type_name(join(filter_names(), "|"));
 }
 
 void add_split(CLI::App& verb, Arguments& a, const char* help, const char* type) {

@@ -84,7 +84,7 @@ void print_pack(const std::string& path, const PackIndex& index) {
 void add_data_info(CLI::App& data, Chosen& chosen) {
   auto* verb = data.add_subcommand("info", "What a pack holds; verifies every checksum");
   const auto path = std::make_shared<std::string>();
-  verb->add_option("pack", *path, "A pack that maml data import wrote")->type_name("FILE");
+  verb->add_option("pack", *path, "A pack that maml data import wrote")->type_name("FILE.maml|FILE.safetensors");
   verb->footer("Example:\n  maml data info omniglot.maml");
   verb->callback([path, &chosen] { chosen = [path] { return info(*path); }; });
 }
@@ -93,7 +93,7 @@ void add_data_show(CLI::App& data, Chosen& chosen) {
   auto* verb = data.add_subcommand(
       "show", "Draws a contact sheet of a pack, a row of images for each class; or lists the tasks of tables");
   const auto a = std::make_shared<ShowArguments>();
-  verb->add_option("pack", a->path, "A pack that maml data import wrote")->type_name("FILE");
+  verb->add_option("pack", a->path, "A pack that maml data import wrote")->type_name("FILE.maml");
   verb->add_option("--out", a->out, "The picture")->type_name("FILE.png")->capture_default_str();
   verb->add_option("--split", a->split, "Classes of one split only [all]")->type_name("train|validation|test");
   verb->add_option("--classes", a->sheet.classes, "How many (or how many tasks), spread evenly over all")

@@ -7,6 +7,7 @@
 #include "cli/train_report.h"
 #include "cli/verbs.h"
 #include "maml/base/error.h"
+#include "maml/base/nearest.h"
 #include "maml/io/csv_log.h"
 #include "maml/kernels/isa.h"
 
@@ -197,19 +198,18 @@ void add_eval(CLI::App& program, Chosen& chosen) {
   const auto a = std::make_shared<Arguments>();
   verb->add_option("run", a->run, "The folder of a run, or of runs of several seeds; with --weights a preset or a file")
       ->type_name("RUN|PRESET|FILE.toml");
-  verb->add_option("--protocol", a->protocol,
-                   "own, validation, paper, strict or reached [own; classifiers: paper and strict]")
-      ->type_name("NAME");
+  verb->add_option("--protocol", a->protocol, "What is evaluated on, below [own; classifiers: paper and strict]")
+      ->type_name(join(protocol_names(), "|"));
   verb->add_option("--tasks", a->tasks, "Tasks [the protocol's]")->type_name("N");
   verb->add_option("--steps", a->steps, "Inner steps [eval.steps of the run, mostly 10]")->type_name("K");
   verb->add_option("--ways", a->ways, "Classes of a task [data.test_ways]")->type_name("N");
   verb->add_option("--shots", a->shots, "Support examples [data.test_shots]")->type_name("K");
   verb->add_option("--query-shots", a->query_shots, "Query examples of a class [the protocol's]")->type_name("K");
-  verb->add_option("--statistics", a->statistics, "transductive, support or running [the protocol's]")
-      ->type_name("NAME");
+  verb->add_option("--statistics", a->statistics, "Whose statistics batch norm takes [the protocol's]")
+      ->type_name(join(statistics_names(), "|"));
   verb->add_option("--alpha", a->alpha, "Inner rate for all parameters [as trained or learned]")->type_name("A");
   verb->add_option("--seed", a->seed, "Of the tasks [the protocol's]")->type_name("N");
-  verb->add_option("--split", a->split, "test or validation [the protocol's]")->type_name("NAME");
+  verb->add_option("--split", a->split, "Of the tasks [the protocol's]")->type_name("test|validation");
   verb->add_option("--weights", a->weights, "Weights from any safetensors file, by PyTorch's names")
       ->type_name("FILE.safetensors");
   verb->add_option("--set", a->set, "Sets a key of the table data: --set data.file=other.maml")

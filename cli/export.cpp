@@ -118,10 +118,10 @@ void add_export(CLI::App& program, Chosen& chosen) {
       "export", "Writes a run's or an adapted model's weights, or a run's logs, for other programs");
   const auto a = std::make_shared<Arguments>();
   verb->add_option("model", a->model, "The folder of a run, or a file that maml adapt --out wrote")
-      ->type_name("RUN|FILE");
+      ->type_name("RUN|FILE.safetensors");
   std::string names;
-  for (const auto& format : formats) names += (names.empty() ? "" : ", ") + std::string(format.name);
-  verb->add_option("--format", a->format, "One of " + names)->type_name("NAME");
+  for (const auto& format : formats) names += (names.empty() ? "" : "|") + std::string(format.name);
+  verb->add_option("--format", a->format, "What the file is to be")->type_name(names);
   verb->add_option("--out", a->out, "The file [NAME.FORMAT in this folder]")->type_name("FILE");
   verb->add_flag("--overwrite", a->overwrite, "Replaces --out if it exists");
   verb->footer(examples);

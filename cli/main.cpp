@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/candidates.h"
 #include "cli/verbs.h"
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
@@ -28,7 +29,7 @@ constexpr auto overview =
   maml export RUN --format npz     its weights for other programs
   maml presets                     what there is to train
   maml data                        pictures and tables: fetch, import, info, show
-  maml info | check | bench | meta-gradient | reproduce | version
+  maml info | check | bench | meta-gradient | reproduce | completion | man | version
 
 maml VERB --help explains a verb.
 )";
@@ -118,9 +119,10 @@ int run(int argc, char** argv) {
   program.require_subcommand(0, 1);
   program.get_formatter()->column_width(34);
   cli::Chosen chosen;
-  for (const auto add : {cli::add_train, cli::add_eval, cli::add_adapt, cli::add_predict, cli::add_export,
-                         cli::add_plot, cli::add_data, cli::add_presets, cli::add_info, cli::add_check, cli::add_bench,
-                         cli::add_meta_gradient, cli::add_reproduce, cli::add_version})
+  for (const auto add :
+       {cli::add_train, cli::add_eval, cli::add_adapt, cli::add_predict, cli::add_export, cli::add_plot, cli::add_data,
+        cli::add_presets, cli::add_info, cli::add_check, cli::add_bench, cli::add_meta_gradient, cli::add_reproduce,
+        cli::add_completion, cli::add_man, cli::add_version})
     add(program, chosen);
   program.footer("maml VERB --help explains a verb. The environment: MAML_PRESETS is the folder of the presets, "
                  "MAML_DATA\nthat of data files, MAML_ISA forces an instruction set (baseline, avx2, avx512).");
@@ -129,6 +131,10 @@ int run(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty()) {
     std::cout << overview;
+    return 0;
+  }
+  if (words.front() == "__complete") {  // a shell asks
+    std::cout << cli::candidates(program, {words.begin() + 1, words.end()});
     return 0;
   }
   const Verb verb = find_verb(program, words);

@@ -65,13 +65,13 @@ void add_meta_gradient(CLI::App& program, Chosen& chosen) {
   auto* verb =
       program.add_subcommand("meta-gradient", "Exact meta-gradient of given tasks, to compare with any framework");
   const auto a = std::make_shared<Arguments>();
-  verb->add_option("what", a->what, "A TOML file with a table [model], or a preset")->type_name("MODEL.toml");
+  verb->add_option("what", a->what, "A TOML file with a table [model], or a preset")->type_name("MODEL.toml|PRESET");
   verb->add_option("--params", a->parameters, "The parameters")->type_name("P.safetensors");
   verb->add_option("--tasks", a->tasks, "The tasks (may be the same file)")->type_name("T.safetensors");
   verb->add_option("--out", a->out, "Where the result goes")->type_name("G.safetensors");
   verb->add_option("--steps", a->steps, "Inner steps [inner.steps]")->type_name("K");
   verb->add_option("--alpha", a->alpha, "Inner rate of all parameters [inner.alpha]")->type_name("A");
-  verb->add_option("--algorithm", a->algorithm, "maml, fomaml, anil, .. [outer.algorithm]")->type_name("NAME");
+  verb->add_option("--algorithm", a->algorithm, "maml, fomaml, anil, .. [outer.algorithm]")->type_name("ALGORITHM");
   verb->add_flag("--double", a->in_double, "Computes in double precision");
   verb->footer(examples);
   verb->callback([a, &chosen] { chosen = [a] { return run(*a); }; });

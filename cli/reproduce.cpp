@@ -75,7 +75,7 @@ void add_reproduce(CLI::App& program, Chosen& chosen) {
   const auto a = std::make_shared<Arguments>();
   verb->add_option("what", a->what,
                    "sinusoid: 5, 10, 20 shots, each with its baselines; zoo: the page of what is trained")
-      ->type_name("NAME");
+      ->type_name("sinusoid|zoo");
   verb->add_option("--seeds", a->seeds, "0..4, or 0,3,7")->type_name("LIST")->capture_default_str();
   verb->add_flag("--quick", a->quick, "A twentieth of the iterations and 1,000 tasks, to see it work");
   verb->add_option("--out", a->out, "Gets results.md, results/ and figures/")->type_name("DIR")->capture_default_str();

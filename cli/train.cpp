@@ -166,7 +166,7 @@ void add_train(CLI::App& program, Chosen& chosen) {
   verb->add_flag("--overwrite", a->overwrite, "Replaces the run that the folder holds");
   verb->add_option("--seed", a->seed, "Short for --set train.seed=N")->type_name("N");
   verb->add_option("--seeds", a->seeds, "Several runs, in DIR/seed-N: 0..4, or 0,3,7")->type_name("LIST");
-  verb->add_option("--init", a->init, "Initial parameters from this checkpoint")->type_name("CHECKPOINT");
+  verb->add_option("--init", a->init, "Initial parameters from this checkpoint")->type_name("FILE.safetensors");
   verb->add_option("--threads", a->threads, "0: all processors; results do not depend on it")->type_name("N");
   verb->add_option("--resume", a->resume, "Goes on with the run (or runs of several seeds) in this folder")
       ->type_name("DIR");

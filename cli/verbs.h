@@ -25,6 +25,8 @@ void add_check(CLI::App& program, Chosen&);
 void add_bench(CLI::App& program, Chosen&);
 void add_meta_gradient(CLI::App& program, Chosen&);
 void add_reproduce(CLI::App& program, Chosen&);
+void add_completion(CLI::App& program, Chosen&);
+void add_man(CLI::App& program, Chosen&);
 void add_version(CLI::App& program, Chosen&);
 
 }  // namespace maml::cli
