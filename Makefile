@@ -1,6 +1,6 @@
 # The commands of this repository; `make` lists them. The build itself is CMake's (CMakePresets.json).
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-slow bench bench-guard bench-peers size zoo zoo-stop format lint clean
+.PHONY: help demo build test test-slow bench bench-guard bench-peers size gallery zoo zoo-stop format lint clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -28,6 +28,9 @@ bench-peers:  ## timings beside JAX, PyTorch, learn2learn and higher; writes doc
 
 size:  ## how large maml_adapt is, the small library of embed/
 	@scripts/size
+
+gallery:  ## the pictures of docs/gallery.md, made anew (minutes)
+	@scripts/gallery
 
 zoo:  ## trains the models of zoo/queue.toml, at the lowest priority; stop it when you like
 	@scripts/setup test && cmake --preset release && cmake --build build/release --target maml_cli && scripts/zoo

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The pages: every link leads to a file that is there; the config keys, presets, verbs and options that they name exist;
-# docs/coming-from.md has all 23 flags of the original.
+# docs/coming-from.md has all 23 flags of the original, docs/reproduce.md the presets' published numbers; the pictures
+# of docs/gallery.md are there, small, and none of mini-ImageNet; README leads to each page.
 set -euo pipefail
 cd "$ROOT"
 failed=0
@@ -32,9 +33,36 @@ while read -r key; do
 done <"$TMP/named.txt"
 
 "$MAML" presets | awk 'NR > 1 { print $1 }' >"$TMP/presets.txt"
-grep -oE '(sinusoid|omniglot|mini-imagenet)[a-z0-9-]*-[0-9]+shot[a-z-]*' "$page" | sort -u | while read -r preset; do
-  grep -qx "$preset" "$TMP/presets.txt" || { echo "$page names the preset $preset, which is none"; exit 1; }
-done || failed=1
+for named_by in README.md docs/coming-from.md docs/reproduce.md docs/gallery.md; do
+  while read -r preset; do
+    grep -qx "$preset" "$TMP/presets.txt" || wrong "$named_by names the preset $preset, which is none"
+  done < <(grep -oE '(sinusoid|omniglot|mini-imagenet)[a-z0-9-]*-[0-9]+shot[a-z-]*' "$named_by" | sort -u)
+done
+
+# The numbers of docs/reproduce.md are those that `maml presets` shows, all but those of the -fast twins.
+"$MAML" presets | grep -v -e '-fast ' | sed -nE 's/^((omniglot|mini-imagenet)[^ ]*) .*[0-9]: ([0-9.]+)$/\1 \3/p' | sort >"$TMP/published.txt"
+python3 - <<'PY' | sort | diff "$TMP/published.txt" - || wrong "docs/reproduce.md: not what maml presets shows"
+import re
+for row in re.findall(r"^\| (`.*) \|$", open("docs/reproduce.md").read(), re.M):
+    cells = row.split(" | ")
+    numbers, = (cell for cell in cells if re.fullmatch(r"[0-9.]+(, [0-9.]+)*", cell))
+    for preset, number in zip(re.findall("`([^`]+)`", cells[0]), numbers.split(", "), strict=True):
+        print(preset, number)
+PY
+test "$(wc -l <"$TMP/published.txt")" -ge 18 || wrong "few published numbers were found"
+
+for page_of_docs in docs/*.md; do
+  grep -qF "($page_of_docs)" README.md || wrong "README.md does not lead to $page_of_docs"
+done
+
+# The gallery: each picture has a command of its section above it; nothing lies beside them.
+awk '/^## / { command = 0 } /^    maml / { command = 1 } /^!\[/ && !command { print; bad = 1 } END { exit bad }' \
+  docs/gallery.md || wrong "docs/gallery.md: pictures without a command"
+for picture in docs/gallery/*/*; do
+  grep -qF "](${picture#docs/})" docs/gallery.md || wrong "docs/gallery.md does not show $picture"
+  test "$(wc -c <"$picture")" -le 250000 || wrong "$picture is larger than 250 kB"
+done
+if grep -nE 'mini.*gallery/|gallery/.*mini' docs/gallery.md; then wrong "mini-ImageNet's pictures may not be shown"; fi
 
 # `maml VERB .. --option` in backquotes or indented: verb and options exist.
 commands=0
