@@ -96,8 +96,10 @@ Model::Model(const ModelOptions& options) : impl_(std::make_unique<Impl>()) {
       self.state_initial.insert(self.state_initial.end(), spec.size, spec.initial);
     }
     shape = info.output;
-    // A flattened image keeps its origin through layers that leave its shape alone.
-    if (shape.flattened_from.empty() && shape == info.input) shape.flattened_from = info.input.flattened_from;
+    // A flattened image keeps its origin through layers that leave its elements in their places: a product over them,
+    // of as many outputs, does not.
+    const bool keeps_places = shape == info.input && info.products_per_row == 0;
+    if (keeps_places && shape.flattened_from.empty()) shape.flattened_from = info.input.flattened_from;
     self.names.push_back(name);
     self.layers.push_back(std::move(layer));
   }

@@ -35,6 +35,13 @@ TEST_CASE("model: the border orders a flattened image's elements C, H, W, for li
   CHECK(values("linear1.weight").values == std::vector<double>{32, 34, 33, 35});
 }
 
+TEST_CASE("model: as many units as a flattened image has elements are no image's elements") {
+  const Model model({{1, 2, 2}, {"flatten", "linear 4 bias=false", "tanh", "linear 1 bias=false"}, "mse", "mean"});
+  std::vector<double> theta(model.parameters());
+  for (std::size_t i = 0; i < theta.size(); ++i) theta[i] = static_cast<double>(i);
+  CHECK(model.to_border(theta.data()).back().values == std::vector<double>{16, 17, 18, 19});
+}
+
 TEST_CASE("model: what is wrong with a layer's text is said by name") {
   const auto refused = [](std::vector<std::string> layers, const char* text) {
     INFO(text);
