@@ -8,7 +8,6 @@
 #include "maml/io/safetensors.h"
 #include "maml/kernels/isa.h"
 #include "maml/train/checkpoint.h"
-#include "maml/train/run_folder.h"
 
 namespace maml {
 
@@ -58,11 +57,17 @@ void write_adapted(const std::string& path, const LoadedModel& loaded, const Ada
 }
 
 LoadedAdapted read_adapted(const std::string& path) {
-  const TensorFile file = read_checked(path);
+  return to_adapted(read_checked(path));
+}
+
+LoadedAdapted to_adapted(const TensorFile& file) {
+  const std::string& path = file.path;
   const auto format = file.metadata.find("format");
   require(format != file.metadata.end() && format->second == format_name, path,
           "is no adapted model (maml adapt RUN --support DIR --out FILE writes one)");
-  LoadedModel loaded = load_model(parse_options(file.meta("config"), path + ": config"), path);
+  LoadedModel loaded{resolved(parse_options(file.meta("config"), path + ": config")), nullptr, {}};
+  loaded.model = std::make_unique<Model>(loaded.options.model);
+  loaded.weights = to_weights(file, *loaded.model, loaded.options);
   loaded.isa = file.meta("isa");
   AdaptedModel::Parts parts;
   parts.parameters = loaded.weights.parameters;

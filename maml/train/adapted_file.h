@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "maml/io/tensor.h"
 #include "maml/train/adapt.h"
 
 namespace maml {
@@ -23,5 +24,7 @@ struct LoadedAdapted {
 };
 /// Reads that back, `isa` as loaded.isa; throws Error with the reason.
 LoadedAdapted read_adapted(const std::string& path);
+/// The same from the tensors of such a file, as read_checked gives them.
+LoadedAdapted to_adapted(const TensorFile&);
 
 }  // namespace maml

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "maml/base/error.h"
+#include "maml/io/atomic_file.h"
 #include "maml/io/csv_log.h"
 #include "maml/io/safetensors.h"
 #include "maml/train/inner_loop.h"
@@ -228,8 +229,14 @@ Checkpoint read_checkpoint(const std::string& path, const Model& model, const Op
 
 Weights read_weights(const std::string& path, const Model& model, const Options& options,
                      const std::vector<std::string>& take) {
-  TensorFile file = read_safetensors(path);
-  if (file.metadata.count("xxh3")) file = read_checked(path);
+  const auto bytes = read_file(path);
+  TensorFile file = parse_safetensors(bytes, path);
+  if (file.metadata.count("xxh3")) file = parse_checked(bytes, path);
+  return to_weights(file, model, options, take);
+}
+
+Weights to_weights(const TensorFile& file, const Model& model, const Options& options,
+                   const std::vector<std::string>& take) {
   const Border border(model, options);
   Weights weights{{}, border.initial_rates(), model.initial_state<float>()};
   const auto taken = matching_slices("train.init_take", model.slices(), take);
@@ -251,7 +258,7 @@ Weights read_weights(const std::string& path, const Model& model, const Options&
     weights.parameters = model.from_border<float>(tensors);
     return weights;
   } catch (const Error& error) {
-    fail(path, "does not fit the model: ", error.what());
+    fail(file.path, "does not fit the model: ", error.what());
   }
 }
 

@@ -59,5 +59,7 @@ TensorFile to_tensors(const Model&, const Options&, const Weights&);
 /// unless that is all of them, the others, rates and state are as before training.
 Weights read_weights(const std::string& path, const Model&, const Options&,
                      const std::vector<std::string>& take = {"*"});
+/// The same from the tensors of such a file.
+Weights to_weights(const TensorFile&, const Model&, const Options&, const std::vector<std::string>& take = {"*"});
 
 }  // namespace maml
