@@ -9,6 +9,7 @@
 #include "maml/base/nearest.h"
 #include "maml/export/embed.h"
 #include "maml/export/npz.h"
+#include "maml/export/onnx.h"
 #include "maml/io/atomic_file.h"
 #include "maml/io/safetensors.h"
 #include "maml/train/adapted_file.h"
@@ -27,36 +28,57 @@ struct Arguments {
   bool overwrite = false;
 };
 
-/// The tensors of a run's best weights, or of an adapted model, with the metadata that say what they are.
-TensorFile tensors_of(const std::string& name) {
+/// A run with its best weights, or an adapted model.
+struct Source {
+  LoadedModel loaded;
+  AdaptedModel model;  ///< the adapted one; of a run the trained one, as it is
+  TensorFile tensors;  ///< of its weights, with the metadata that say what they are
+};
+
+std::string the_run_in(const std::string& folder) {
+  const auto runs = runs_in(folder);
+  require(runs.size() == 1, folder, "holds ", runs.size(), " runs (name one of them: ", join(runs), ")");
+  return runs.front();
+}
+
+Source read_source(const std::string& name) {
   if (is_adapted_file(name)) {
-    (void)read_adapted(name);  // says what is wrong with it
-    return read_checked(name);
+    TensorFile file = read_checked(name);
+    LoadedAdapted was = to_adapted(file);
+    return {std::move(was.loaded), std::move(was.adapted), std::move(file)};
   }
-  const LoadedRun run = load_run(runs_in(name).front());
+  LoadedModel run = load_run(the_run_in(name));
   TensorFile file = to_tensors(*run.model, run.options, run.weights);
   file.metadata = {{"config", to_toml(run.options)}, {"iteration", std::to_string(run.iteration)}};
   if (const auto licence = licence_of(run.options.data); !licence.empty()) file.metadata["licence"] = licence;
-  return file;
+  AdaptedModel as_it_is = unadapted(run);
+  return {std::move(run), std::move(as_it_is), std::move(file)};
 }
 
 void export_embed(const Arguments& a) {
-  if (!is_adapted_file(a.model)) return write_embed(a.out, load_run(runs_in(a.model).front()));
+  if (!is_adapted_file(a.model)) return write_embed(a.out, load_run(the_run_in(a.model)));
   const LoadedAdapted was = read_adapted(a.model);
   write_embed(a.out, was.loaded, was.adapted);
 }
 
 void export_npz(const Arguments& a) {
-  write_npz(a.out, tensors_of(a.model));
+  write_npz(a.out, read_source(a.model).tensors);
+}
+
+void export_onnx(const Arguments& a) {
+  const Source source = read_source(a.model);
+  auto metadata = source.tensors.metadata;
+  metadata.erase("format");  // that of the file it comes from
+  write_onnx(a.out, source.loaded, source.model, metadata);
 }
 
 void export_safetensors(const Arguments& a) {
-  write_checked(a.out, tensors_of(a.model));
+  write_checked(a.out, read_source(a.model).tensors);
 }
 
 void export_tensorboard(const Arguments& a) {
   require(!is_adapted_file(a.model), a.model, "is an adapted model, which has no logs (name the folder of a run)");
-  write_atomically(a.out, event_file_of(RunFolder::open(runs_in(a.model).front())));
+  write_atomically(a.out, event_file_of(RunFolder::open(the_run_in(a.model))));
 }
 
 /// What --format takes. write: makes a.out of a.model, whole or not at all; throws Error with the reason.
@@ -66,6 +88,7 @@ struct Format {
   void (*write)(const Arguments&);
 };
 constexpr std::array formats = {Format{"embed", ".maml-adapt", export_embed}, Format{"npz", ".npz", export_npz},
+                                Format{"onnx", ".onnx", export_onnx},
                                 Format{"safetensors", ".safetensors", export_safetensors},
                                 Format{"tensorboard", ".tfevents", export_tensorboard}};
 
@@ -101,6 +124,8 @@ constexpr auto examples = R"(Examples:
   maml export zoo/omniglot-5way-1shot --format safetensors --out omniglot.safetensors
   maml export birds.safetensors --format npz               an adapted model, its support set included where it
                                                            needs one to predict
+  maml export birds.safetensors --format onnx              the same as a network that onnxruntime runs: pictures in,
+                                                           the probabilities that maml adapt gives out
   maml export runs/sinusoid-10shot --format tensorboard --out logs/sinusoid.tfevents
                                                            not its weights but its logs, evaluations and plots, for
                                                            tensorboard --logdir logs

@@ -6,6 +6,7 @@
 
 #include "maml/nn/batch_norm_pass-inl.h"
 #include "maml/nn/dispatch.h"
+#include "maml/nn/norm_epsilon.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace maml::HWY_NAMESPACE {
@@ -75,7 +76,7 @@ private:
             input.is_image() ? input.extents[1] : 1,
             info.parameters.size() == 2,
             text.size("per_step", 1),
-            text.number("epsilon", 1e-3),
+            norm_epsilon(text),
             text.number("momentum", 0.1),
             info.chunk_rows};
   }

@@ -6,6 +6,7 @@
 
 #include "maml/nn/dispatch.h"
 #include "maml/nn/layer-inl.h"
+#include "maml/nn/norm_epsilon.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace maml::HWY_NAMESPACE {
@@ -14,8 +15,7 @@ namespace maml::HWY_NAMESPACE {
 /// Cache: mean and 1 / std of each row.
 class LayerNorm : public VectorLayer<LayerNorm> {
 public:
-  LayerNorm(const LayerText& text, const Shape& input)
-      : VectorLayer(describe(input)), epsilon_(text.number("epsilon", 1e-5)) {}
+  LayerNorm(const LayerText& text, const Shape& input) : VectorLayer(describe(input)), epsilon_(norm_epsilon(text)) {}
 
   std::size_t cache_size(std::size_t rows) const override { return 2 * rows; }
 

@@ -217,4 +217,15 @@ AdaptedModel adapt(const LoadedModel& loaded, SupportSet support, const AdaptOpt
   return AdaptedModel(model, std::move(parts));
 }
 
+AdaptedModel unadapted(const LoadedModel& loaded) {
+  const Model& model = *loaded.model;
+  AdaptedModel::Parts parts;
+  parts.parameters = loaded.weights.parameters;
+  parts.state = loaded.weights.state;
+  if (is_classifier(model)) parts.classes = model.output().size();
+  parts.statistics = settled({}, model);
+  if (parts.statistics == Statistics::support) parts.statistics = Statistics::transductive;
+  return AdaptedModel(model, std::move(parts));
+}
+
 }  // namespace maml

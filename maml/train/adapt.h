@@ -52,6 +52,8 @@ public:
   std::optional<Statistics> statistics() const { return parts_.statistics; }
   /// Adapted, in the model's own order (Model::to_border gives PyTorch's).
   const std::vector<float>& parameters() const { return parts_.parameters; }
+  /// Running statistics, Model::state_size() of them.
+  const std::vector<float>& state() const { return parts_.state; }
   const SupportSet& support() const { return parts_.support; }
   /// Whether predictions read the support set: with statistics `support`.
   bool needs_support() const { return support_rows_ > 0; }
@@ -87,5 +89,10 @@ std::optional<Statistics> adapting_statistics(const Model&);
 /// their sum where training divides by the shots (`sum/shots`). For equal numbers of rows that is the loss of training.
 /// Batch norm takes its statistics from all rows alike.
 AdaptedModel adapt(const LoadedModel&, SupportSet, const AdaptOptions& = {});
+
+/// The trained model as it is, adapted to nothing by no step. It tells as many classes apart as it has outputs; batch
+/// norm takes running statistics where the model was written with them, else those of all rows of a call
+/// (`transductive`).
+AdaptedModel unadapted(const LoadedModel&);
 
 }  // namespace maml

@@ -68,6 +68,13 @@ assert adapted["conv1.weight"] != arrays["conv1.weight"] and json.loads(metadata
 shape, values = adapted["support.x"]
 assert shape == [len([f for _, _, files in os.walk("two") for f in files]), 20, 20, 3] and len(values) == 4 * shape[0] * 1200
 PY
+# ONNX: tests/slow/onnx.sh runs it.
+holds '^Written: leaves.onnx$' "$MAML" export runs/leaves --format onnx
+holds '^Written: adapted.onnx$' "$MAML" export adapted.safetensors --format onnx
+holds '^Written: again.onnx$' "$MAML" export adapted.safetensors --format onnx --out again.onnx
+holds '' cmp again.onnx adapted.onnx
+holds '' grep -q 'support.norm1.mean' adapted.onnx
+holds '' grep -q 'ReduceMean' leaves.onnx
 # The same run gives the same bytes, and its weights come back.
 holds '' "$MAML" export runs/leaves --format npz --out again.npz
 holds '' cmp again.npz leaves.npz
@@ -82,13 +89,16 @@ refused 'adapted.safetensors.*has no logs' "$MAML" export adapted.safetensors --
 holds '' cmp run.csv weights.csv
 
 refused '\[export\] name the folder of a run' "$MAML" export
-refused '\[--format\] is missing.*npz, safetensors' "$MAML" export runs/leaves
+refused '\[--format\] is missing.*npz, onnx, safetensors' "$MAML" export runs/leaves
 refused "\[--format\] does not know 'npy'.*did you mean npz" "$MAML" export runs/leaves --format npy
 refused '\[nothing\].*does not exist' "$MAML" export nothing --format npz
 refused 'leaves.npz.*exists already.*--overwrite' "$MAML" export runs/leaves --format npz
 refused 'adapted.safetensors.*is what is to be exported' "$MAML" export adapted.safetensors --format safetensors --overwrite
 refused 'no/such/a.npz.*cannot be written' "$MAML" export runs/leaves --format npz --out no/such/a.npz
 refused 'plain.safetensors.*is no adapted model' "$MAML" export plain.safetensors --format npz
+mkdir several && cp -r runs/leaves several/seed-0 && cp -r runs/leaves several/seed-1
+refused 'several.*holds 2 runs .*several/seed-0, several/seed-1' "$MAML" export several --format onnx
+holds '^Written: seed-1.npz$' "$MAML" export several/seed-1 --format npz
 head -c 3000 adapted.safetensors >cut.safetensors
 refused 'cut.safetensors' "$MAML" export cut.safetensors --format npz
 refused '\[--csv\] does not go with --json' "$MAML" eval runs/leaves --csv --json
