@@ -27,7 +27,24 @@ using embed::Judge;
 using embed::Kind;
 using embed::Layer;
 using embed::LayerRecord;
-using Values = Pass<Value<float>>;
+
+/// Groups of blocks of channels are parts of a register, all of them, so that what works on one is compiled once. Where
+/// masks are slow or missing, as everywhere else.
+struct Values : Pass<Value<float>> {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_SCALAR
+  template <std::size_t kMost, class F> static HWY_INLINE void each_group(std::size_t n, F f) {
+    constexpr std::size_t width = Lanes::width;
+    for (std::size_t i = 0; i < n; i += kMost * width) {
+      const std::size_t left = (n - i + width - 1) / width;
+      const auto part = [i, n](std::size_t b) {
+        const std::size_t begin = i + b * width;
+        return Part{begin, n - begin < width ? n - begin : width};
+      };
+      f(part, left < kMost ? left : kMost);
+    }
+  }
+#endif
+};
 using Rows = Frame<Values>;
 
 float* writable(const float* p) {

@@ -188,6 +188,7 @@ File file_of(const LoadedModel& loaded, std::optional<Statistics> statistics, co
   const InnerOptions& inner = loaded.options.inner;
   require(model.loss().name() != "policy_gradient", "policy_gradient",
           "has no examples to adapt to, which maml_adapt wants (only mse and cross_entropy can be written)");
+  require(model.layer_count() > 0, "export", "is of a model without layers, which maml_adapt cannot run");
   require(inner.rule != "momentum", "inner.rule",
           "is momentum, which maml_adapt does not have (only sgd can be written)");
   const auto fits = [](std::size_t n, std::size_t most, const char* what) {

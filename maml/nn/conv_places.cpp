@@ -2,15 +2,30 @@
 
 #include <limits>
 #include <new>
+#include <type_traits>
 
 namespace maml {
 
 namespace {
 
-/// Joins results at a constant distance whose taps are the same and move with them; f(stretch) for each of them.
-template <class F> class Stretches {
+/// Any function of a stretch; so what calls it is compiled once.
+class StretchFunction {
 public:
-  Stretches(std::size_t step, std::size_t source_step, std::size_t k_step, std::ptrdiff_t tap_source_step, F& f)
+  template <class F>
+  requires(!std::is_same_v<F, StretchFunction>) explicit StretchFunction(F& f)
+      : object_(&f), call_([](void* object, const AxisStretch& stretch) { (*static_cast<F*>(object))(stretch); }) {}
+  void operator()(const AxisStretch& stretch) const { call_(object_, stretch); }
+
+private:
+  void* object_;
+  void (*call_)(void*, const AxisStretch&);
+};
+
+/// Joins results at a constant distance whose taps are the same and move with them; f(stretch) for each of them.
+class Stretches {
+public:
+  Stretches(std::size_t step, std::size_t source_step, std::size_t k_step, std::ptrdiff_t tap_source_step,
+            StretchFunction f)
       : next_{0, step, source_step, 0, 0, {0, 0}, static_cast<std::ptrdiff_t>(k_step), tap_source_step}, f_(f) {}
 
   /// Begins a result; its taps follow.
@@ -44,11 +59,11 @@ private:
   }
 
   AxisStretch next_, last_ = {};
-  F& f_;
+  const StretchFunction f_;
 };
 
-template <class F> void each_output_stretch(const ConvAxis& axis, F& f) {
-  Stretches<F> stretches(1, axis.stride, 1, 1, f);
+void each_output_stretch(const ConvAxis& axis, StretchFunction f) {
+  Stretches stretches(1, axis.stride, 1, 1, f);
   for (std::size_t o = 0; o < axis.out; ++o) {
     stretches.begin(o);
     for (std::size_t k = 0; k < axis.kernel; ++k)
@@ -58,8 +73,8 @@ template <class F> void each_output_stretch(const ConvAxis& axis, F& f) {
   stretches.finish();
 }
 
-template <class F> void each_input_stretch(const ConvAxis& axis, F& f) {
-  Stretches<F> stretches(axis.stride, 1, axis.stride, -1, f);
+void each_input_stretch(const ConvAxis& axis, StretchFunction f) {
+  Stretches stretches(axis.stride, 1, axis.stride, -1, f);
   for (std::size_t phase = 0; phase < axis.stride; ++phase) {
     for (std::size_t pixel = phase; pixel < axis.in; pixel += axis.stride) {
       stretches.begin(pixel);
@@ -74,8 +89,8 @@ template <class F> void each_input_stretch(const ConvAxis& axis, F& f) {
   stretches.finish();
 }
 
-template <class F> void each_tap_stretch(const ConvAxis& axis, F& f) {
-  Stretches<F> stretches(1, axis.stride, 1, 1, f);
+void each_tap_stretch(const ConvAxis& axis, StretchFunction f) {
+  Stretches stretches(1, axis.stride, 1, 1, f);
   for (std::size_t k = 0; k < axis.kernel; ++k) {
     for (std::size_t o = 0; o < axis.out; ++o) {
       if (!axis.feeds(o, k)) continue;
@@ -87,7 +102,7 @@ template <class F> void each_tap_stretch(const ConvAxis& axis, F& f) {
   }
 }
 
-template <class F> void each_stretch(const ConvAxis& axis, ConvSums sums, F f) {
+void each_stretch_of(const ConvAxis& axis, ConvSums sums, StretchFunction f) {
   switch (sums) {
   case ConvSums::outputs:
     return each_output_stretch(axis, f);
@@ -96,6 +111,9 @@ template <class F> void each_stretch(const ConvAxis& axis, ConvSums sums, F f) {
   case ConvSums::taps:
     return each_tap_stretch(axis, f);
   }
+}
+template <class F> void each_stretch(const ConvAxis& axis, ConvSums sums, F f) {
+  each_stretch_of(axis, sums, StretchFunction(f));
 }
 
 std::int32_t place(std::size_t offset) {

@@ -14,7 +14,8 @@ struct PoolWindows {
   std::size_t rows, columns, stride;    ///< extents of a window, and from one to the next
 
   /// `KIND window stride=..`, square windows; the stride is the window unless given.
-  static PoolWindows make(const LayerText& text, const Shape& input) {
+  /// (A template, so that who compiles it without exceptions may leave it alone. Text is LayerText.)
+  template <class Text> static PoolWindows make(const Text& text, const Shape& input) {
     const std::size_t window = text.size(0, "window"), stride = text.size("stride", window);
     require(input.is_image(), text.kind(), "wants an image (H x W x C), but its input is ", to_string(input));
     require(window <= input.extents[0] && window <= input.extents[1], text.kind(), "window ", window,
