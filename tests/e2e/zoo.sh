@@ -121,6 +121,6 @@ python3 - "$ROOT" <<'PY'
 import os, sys, tomllib
 root = sys.argv[1]
 queue = [run["preset"] for run in tomllib.load(open(root + "/zoo/queue.toml", "rb"))["run"]]
-images = [file[:-len(".toml")] for file in os.listdir(root + "/presets") if not file.startswith("sinusoid")]
+images = [file[:-len(".toml")] for file in os.listdir(root + "/presets") if not file.startswith(("sinusoid", "sensors"))]
 assert sorted(queue) == sorted(images), set(queue) ^ set(images)
 PY
