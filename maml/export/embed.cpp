@@ -7,6 +7,8 @@
 #include "maml/export/embed_format.h"
 #include "maml/io/atomic_file.h"
 #include "maml/nn/backbones.h"
+#include "maml/nn/conv_text.h"
+#include "maml/nn/norm_epsilon.h"
 #include "maml/nn/pool_windows.h"
 #include "maml/train/inner_loop.h"
 
@@ -50,9 +52,10 @@ LayerRecord record_of(const std::string& name, const LayerText& text, const Laye
     record.kind = Kind::conv2d;
     record.outputs = u32(info.output.channels());
     record.has_bias = info.parameters.size() == 2;
-    record.kernel = u32(text.size("kernel", 3));
-    record.stride = u32(text.size("stride", 1));
-    record.is_same = text.word("padding", "same", {"same", "valid"}) == "same";
+    const ConvText conv(text);
+    record.kernel = u32(conv.kernel);
+    record.stride = u32(conv.stride);
+    record.is_same = conv.is_same;
     require(record.kernel <= embed::most_kernel, name, "has a kernel of ", record.kernel, ", but maml_adapt's end at ",
             embed::most_kernel);
     require(record.stride <= embed::most_extent, name, "has a stride of ", record.stride, ", but maml_adapt's end at ",
@@ -63,7 +66,7 @@ LayerRecord record_of(const std::string& name, const LayerText& text, const Laye
     record.has_state = !info.state.empty();
     record.sets = u32(text.size("per_step", 1));
     record.chunk_rows = u32(info.chunk_rows);
-    record.epsilon = text.number("epsilon", 1e-3);
+    record.epsilon = norm_epsilon(text);
     record.slope = 1;
     record.window = 1;
   } else if (info.slope) {

@@ -5,6 +5,7 @@
 #include <hwy/foreach_target.h>
 
 #include "maml/nn/conv2d_pass-inl.h"
+#include "maml/nn/conv_text.h"
 #include "maml/nn/dispatch.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -15,7 +16,7 @@ class Conv2d : public VectorLayer<Conv2d> {
 public:
   Conv2d(const LayerText& text, const Shape& input)
       : VectorLayer(describe(text, input)),
-        lists_(axis(text, input, 0), axis(text, input, 1), info().input.channels(), info().output.channels()),
+        lists_(conv_axis(text, input, 0), conv_axis(text, input, 1), info().input.channels(), info().output.channels()),
         memory_(std::make_unique<std::byte[]>(lists_.bytes())), pass_(lists_, info().parameters.size() == 2) {
     lists_.lay_out(memory_.get());
   }
@@ -26,21 +27,17 @@ public:
   template <class Pass> void backward(const Frame<Pass>& f) const { pass_.backward(f); }
 
 private:
-  static ConvAxis axis(const LayerText& text, const Shape& input, std::size_t which) {
-    return ConvAxis::make(input.extents[which], text.size("kernel", 3), text.size("stride", 1),
-                          text.word("padding", "same", {"same", "valid"}) == "same");
-  }
-
   static LayerInfo describe(const LayerText& text, const Shape& input) {
-    const std::size_t out = text.size(0, "number of filters"), kernel = text.size("kernel", 3);
+    const std::size_t out = text.size(0, "number of filters");
+    const ConvText conv(text);
+    const std::size_t kernel = conv.kernel;
     require(input.is_image(), "conv2d", "wants an image (H x W x C), but its input is ", to_string(input));
     checked_size("conv2d", input.extents);  // places within an image count in 32 bits (conv_places.h)
-    const bool same = text.word("padding", "same", {"same", "valid"}) == "same";
     for (std::size_t axis = 0; axis < 2; ++axis)
-      require(same || kernel <= input.extents[axis], "conv2d", "kernel ", kernel, " is larger than input ",
+      require(conv.is_same || kernel <= input.extents[axis], "conv2d", "kernel ", kernel, " is larger than input ",
               to_string(input), " (use padding=same)");
     const std::size_t in = input.channels(), taps = kernel * kernel;
-    const ConvAxis rows = axis(text, input, 0), columns = axis(text, input, 1);
+    const ConvAxis rows = conv_axis(text, input, 0), columns = conv_axis(text, input, 1);
     LayerInfo info{"conv2d", "conv", input, Shape{{rows.out, columns.out, out}}};
     const std::size_t weights = checked_size("conv2d", {out, in, kernel, kernel});
     checked_size("conv2d", {rows.out, columns.out, out});

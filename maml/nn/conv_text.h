@@ -8,10 +8,20 @@
 
 namespace maml {
 
-/// Axis 0 (rows) or 1 (columns) of a convolution over an image, by its text `conv2d N kernel=3 stride=1 padding=same`.
+/// What the text of a convolution says: `conv2d N kernel=3 stride=1 padding=same`.
+struct ConvText {
+  std::size_t kernel, stride;
+  bool is_same;  ///< padding, of the two `same` and `valid`
+
+  explicit ConvText(const LayerText& text)
+      : kernel(text.size("kernel", 3)), stride(text.size("stride", 1)),
+        is_same(text.word("padding", "same", {"same", "valid"}) == "same") {}
+};
+
+/// Axis 0 (rows) or 1 (columns) of a convolution over an image.
 inline ConvAxis conv_axis(const LayerText& text, const Shape& image, std::size_t which) {
-  return ConvAxis::make(image.extents[which], text.size("kernel", 3), text.size("stride", 1),
-                        text.word("padding", "same", {"same", "valid"}) == "same");
+  const ConvText conv(text);
+  return ConvAxis::make(image.extents[which], conv.kernel, conv.stride, conv.is_same);
 }
 
 /// Padding behind; in front it is axis.before.
