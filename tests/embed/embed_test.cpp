@@ -22,18 +22,6 @@ using namespace maml::test;
 
 namespace {
 
-Options classifier(std::vector<std::size_t> input, std::vector<std::string> layers) {
-  Options options;
-  options.model.input = std::move(input);
-  options.model.layers = std::move(layers);
-  options.model.loss = "cross_entropy";
-  options.inner.alpha = RateTable(0.1);
-  options.inner.steps = 3;
-  options.data.domain = "images";
-  options.data.ways = 5;
-  return options;
-}
-
 Options regressor() {
   Options options;
   options.model.input = {1};

@@ -6,30 +6,17 @@
 #include <vector>
 
 #include "embed/maml_adapt.h"
-#include "maml/base/rng.h"
 #include "maml/train/adapt.h"
-#include "maml/train/inner_loop.h"
+#include "tests/support/adaptable.h"
 
 namespace maml::test {
 
 /// A model as it is before training, its rates unequal.
 inline LoadedModel untrained(const Options& given) {
-  LoadedModel result;
-  result.options = resolved(given);
-  result.model = std::make_unique<Model>(result.options.model);
-  result.weights = {result.model->initial<float>(3),
-                    InnerLoop<float>(*result.model, result.options.inner).initial_rates(),
-                    result.model->initial_state<float>()};
+  LoadedModel result = initial_model(given);
   for (std::size_t i = 0; i < result.weights.rates.size(); ++i)
     result.weights.rates[i] *= 1 + static_cast<float>(i % 5) / 10;
   return result;
-}
-
-inline std::vector<float> noise(std::size_t size, std::uint64_t seed) {
-  Rng rng(seed, Purpose::test_task, 0, 0);
-  std::vector<float> values(size);
-  for (auto& value : values) value = static_cast<float>(rng.uniform());
-  return values;
 }
 
 /// Rows of noise with these labels, or with targets of noise.

@@ -13,10 +13,14 @@
 #include "maml/train/checkpoint.h"
 #include "maml/train/inner_loop.h"
 #include "tests/io/scratch_folder.h"
+#include "tests/support/adaptable.h"
 #include "tests/support/packs.h"
 #include "tests/support/same_bytes.h"
 
 using namespace maml;
+using maml::test::classifier;
+using maml::test::initial_model;
+using maml::test::noise;
 using maml::test::same_bytes;
 using maml_test::bytes_of;
 using maml_test::put_bytes;
@@ -24,36 +28,6 @@ using maml_test::ScratchFolder;
 using maml_test::SmallPack;
 
 namespace {
-
-Options classifier(std::vector<std::size_t> input, std::vector<std::string> layers) {
-  Options options;
-  options.model.input = std::move(input);
-  options.model.layers = std::move(layers);
-  options.model.loss = "cross_entropy";
-  options.inner.alpha = RateTable(0.1);
-  options.inner.steps = 3;
-  options.data.domain = "images";
-  options.data.ways = 5;
-  return options;
-}
-
-/// A model as it is before training.
-LoadedModel loaded(const Options& given) {
-  LoadedModel result;
-  result.options = resolved(given);
-  result.model = std::make_unique<Model>(result.options.model);
-  result.weights = {result.model->initial<float>(3),
-                    InnerLoop<float>(*result.model, result.options.inner).initial_rates(),
-                    result.model->initial_state<float>()};
-  return result;
-}
-
-std::vector<float> noise(std::size_t size, std::uint64_t seed) {
-  Rng rng(seed, Purpose::test_task, 0, 0);
-  std::vector<float> values(size);
-  for (auto& value : values) value = static_cast<float>(rng.uniform());
-  return values;
-}
 
 /// Rows of noise with these labels.
 SupportSet support_of(const LoadedModel& model, std::vector<float> labels) {
@@ -80,7 +54,7 @@ TEST_CASE("adapt: a query's outputs are the same bits alone, among others, in an
   for (const auto& layers : layer_lists) {
     CAPTURE(layers[0]);
     CAPTURE(layers[2]);
-    const LoadedModel model = loaded(classifier({13, 11, 1}, layers));
+    const LoadedModel model = initial_model(classifier({13, 11, 1}, layers));
     const AdaptedModel adapted = adapt(model, support_of(model, unequal));
     const std::size_t inputs = model.model->input().size(), rows = 300;
     const auto x = noise(rows * inputs, 2);
@@ -114,7 +88,7 @@ TEST_CASE("adapt: a query's outputs are the same bits alone, among others, in an
 TEST_CASE("adapt: the same bits on the models of the presets, some rows at a time") {
   for (const auto* name : {"omniglot-5way-1shot", "omniglot-mlp-5way-1shot", "mini-imagenet-5way-1shot-anil"}) {
     CAPTURE(name);
-    const LoadedModel model = loaded(preset(name));
+    const LoadedModel model = initial_model(preset(name));
     const AdaptedModel adapted = adapt(model, support_of(model, unequal));
     const std::size_t inputs = model.model->input().size(), rows = 7;
     const auto x = noise(rows * inputs, 2);
@@ -130,7 +104,7 @@ TEST_CASE("adapt: the same bits on the models of the presets, some rows at a tim
 }
 
 TEST_CASE("adapt: statistics are those of the support set, unless the model has running ones or the call says") {
-  const auto of = [](std::size_t which) { return loaded(classifier({13, 11, 1}, layer_lists[which])); };
+  const auto of = [](std::size_t which) { return initial_model(classifier({13, 11, 1}, layer_lists[which])); };
   const auto statistics = [](const LoadedModel& model, AdaptOptions options = {}) {
     return adapt(model, support_of(model, unequal), options).statistics();
   };
@@ -150,7 +124,7 @@ TEST_CASE("adapt: statistics are those of the support set, unless the model has 
 }
 
 TEST_CASE("adapt: a call that is one batch is within the budget, or refused") {
-  const LoadedModel model = loaded(classifier({13, 11, 1}, layer_lists[2]));
+  const LoadedModel model = initial_model(classifier({13, 11, 1}, layer_lists[2]));
   const auto adapted_within = [&](std::size_t budget) {
     return adapt(model, support_of(model, unequal), {.statistics = Statistics::transductive, .budget = budget});
   };
@@ -177,7 +151,7 @@ TEST_CASE("adapt: parameters and predictions are those of an evaluation's task, 
       options.data.shots = 2;
       options.data.query_shots = 4;
       const Experiment experiment(options);
-      LoadedModel model = loaded(experiment.options);
+      LoadedModel model = initial_model(experiment.options);
       for (std::size_t i = 0; i < model.weights.rates.size(); ++i)
         model.weights.rates[i] *= 1 + static_cast<float>(i % 5) / 10;
       const Mode mode{.evaluating = true, .statistics = Statistics::support};
@@ -216,7 +190,7 @@ TEST_CASE("adapt: parameters and predictions are those of an evaluation's task, 
 }
 
 TEST_CASE("adapt: steps are those of training unless given, and none leaves the parameters alone") {
-  const LoadedModel model = loaded(classifier({13, 11, 1}, layer_lists[2]));
+  const LoadedModel model = initial_model(classifier({13, 11, 1}, layer_lists[2]));
   const SupportSet support = support_of(model, unequal);
   CHECK(adapt(model, support).steps() == 3);
   CHECK(same_bytes(adapt(model, support).parameters(), adapt(model, support, {.steps = 3}).parameters()));
@@ -229,7 +203,7 @@ TEST_CASE("adapt: every class counts as much, however many rows it has, as if al
     for (const std::vector<float>& labels : {std::vector<float>{0, 1, 1}, {1, 2, 0, 2, 2, 2, 1}, {1, 0, 2}}) {
       Options options = classifier({4, 4, 1}, {"flatten", "linear 7 init=he", "tanh", "linear 3 init=he"});
       options.model.normalisation = normalisation;
-      const LoadedModel model = loaded(options);
+      const LoadedModel model = initial_model(options);
       const SupportSet given = support_of(model, labels);
       // Each row of a class of n rows 4 / n times.
       SupportSet repeated;
@@ -246,7 +220,7 @@ TEST_CASE("adapt: every class counts as much, however many rows it has, as if al
 }
 
 TEST_CASE("adapt: fewer classes than outputs share all of the probability") {
-  const LoadedModel model = loaded(classifier({13, 11, 1}, layer_lists[2]));
+  const LoadedModel model = initial_model(classifier({13, 11, 1}, layer_lists[2]));
   const AdaptedModel adapted = adapt(model, support_of(model, {1, 0, 1}));
   CHECK(adapted.classes() == 2);
   const auto x = noise(4 * model.model->input().size(), 2);
@@ -261,7 +235,7 @@ TEST_CASE("adapt: fewer classes than outputs share all of the probability") {
 }
 
 TEST_CASE("adapt: what does not fit is refused by name") {
-  const LoadedModel model = loaded(classifier({4, 4, 1}, {"flatten", "linear 3 init=he"}));
+  const LoadedModel model = initial_model(classifier({4, 4, 1}, {"flatten", "linear 3 init=he"}));
   const auto refused = [&](const SupportSet& support, const std::string& text, const AdaptOptions& options = {}) {
     CHECK_THROWS_WITH_AS(adapt(model, support, options), doctest::Contains(text.c_str()), Error);
   };
@@ -278,7 +252,7 @@ TEST_CASE("adapt: what does not fit is refused by name") {
   infinite.x[5] = INFINITY;
   refused(infinite, "[support.x] holds a value that is not finite");
   refused(support_of(model, {0, 1}), "[steps] is -1", {.steps = -1});
-  const LoadedModel steep = loaded([] {
+  const LoadedModel steep = initial_model([] {
     Options options = classifier({4, 4, 1}, {"flatten", "linear 3 init=he"});
     options.inner.alpha = RateTable(1e38);
     return options;
@@ -295,7 +269,7 @@ TEST_CASE("adapt: what does not fit is refused by name") {
   // Without layers that keep them there are no statistics to ask for; with layers that keep none of their own, an
   // error.
   CHECK_FALSE(adapt(model, support_of(model, {0, 1}), {.statistics = Statistics::running}).statistics().has_value());
-  const LoadedModel norm = loaded(classifier({13, 11, 1}, layer_lists[2]));
+  const LoadedModel norm = initial_model(classifier({13, 11, 1}, layer_lists[2]));
   CHECK_THROWS_AS(adapt(norm, support_of(norm, unequal), {.statistics = Statistics::running}), Error);
 }
 
@@ -303,7 +277,7 @@ TEST_CASE("adapt: a model for values adapts to points") {
   Options options;
   options.model.layers = {"linear 8 init=he", "tanh", "linear 1 init=he"};
   options.inner.alpha = RateTable(0.05);
-  const LoadedModel model = loaded(options);
+  const LoadedModel model = initial_model(options);
   const SupportSet line{{-1, 0, 1, 2}, {0.5f, 1, 1.5f, 2}};
   const auto error = [&](int steps) {
     const AdaptedModel adapted = adapt(model, line, {.steps = steps});
@@ -323,7 +297,7 @@ TEST_CASE("adapt: kept in a file, it predicts the same bits, and its parameters 
   for (const auto& layers : layer_lists) {
     Options options = classifier({13, 11, 1}, layers);
     options.data.preparation = "nearest inverted";
-    const LoadedModel model = loaded(options);
+    const LoadedModel model = initial_model(options);
     const AdaptedModel adapted = adapt(model, support_of(model, {1, 0, 1, 2}));
     CHECK_THROWS_WITH_AS(write_adapted(path, model, adapted, {"a"}), doctest::Contains("wants names for 3 classes"),
                          Error);
@@ -342,7 +316,7 @@ TEST_CASE("adapt: kept in a file, it predicts the same bits, and its parameters 
   put_bytes(path, bytes.substr(0, bytes.size() - 1) + static_cast<char>(bytes.back() ^ 1));
   CHECK_THROWS_WITH_AS(read_adapted(path), doctest::Contains("is damaged: checksum differs"), Error);
   Checkpoint checkpoint;
-  const LoadedModel model = loaded(classifier({13, 11, 1}, layer_lists[0]));
+  const LoadedModel model = initial_model(classifier({13, 11, 1}, layer_lists[0]));
   checkpoint.weights = model.weights;
   write_checkpoint(path, *model.model, model.options, checkpoint, "");
   CHECK_THROWS_WITH_AS(read_adapted(path), doctest::Contains("is no adapted model"), Error);
