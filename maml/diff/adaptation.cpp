@@ -121,9 +121,11 @@ public:
       out.dx_stride = feature_stride(options_.query_rows);
     }
     parts_.query->gradient(at, batch, work_tape_, out);
-    if (parts_.front)
+    if (parts_.front) {
       parts_.front->backward(front_point(), query_inputs_, query_front_tape_, d_query_features_, out.dx_stride,
                              gradient, s(all_));
+      query_features_known_ = false;  // the tape they lie on is spent
+    }
   }
 
   void vjp(T* v, const Inject<T>& inject, T* d_rates, Order order) {
@@ -150,6 +152,8 @@ public:
       if (inject) inject(k, at, v);
     }
     if (parts_.front && steps() > 0 && order == Order::second) {
+      if (support_front_is_spent_) front_support(false);
+      support_front_is_spent_ = true;
       parts_.front->backward(front_point(), support_inputs_, support_front_tape_, d_features_,
                              feature_stride(options_.support_rows), front_gradient_, s(front_parameters_));
       for (std::size_t i = 0; i < tasks(); ++i)
@@ -322,6 +326,7 @@ private:
     }
     parts_.front->forward(front_point(), support_inputs_, support_front_tape_, support_features_,
                           feature_stride(options_.support_rows));
+    support_front_is_spent_ = false;
     support_batch_of_features_ = support_inputs_;
     support_batch_of_features_.x = support_features_;
     support_batch_of_features_.x_stride = feature_stride(options_.support_rows);
@@ -374,7 +379,7 @@ private:
   std::vector<Batch<T>> batches_;  // one a step
   int stretch_ = 0;                // whose theta_k are at hand
   Batch<T> support_inputs_, query_inputs_, support_batch_of_features_;
-  bool query_features_known_ = false;
+  bool query_features_known_ = false, support_front_is_spent_ = false;
 };
 
 template <class T>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -9,6 +10,10 @@
 #include "maml/diff/task.h"
 
 namespace maml {
+
+/// Bytes that all workers may hold together where nobody says otherwise. Two of mini-ImageNet's have room to adapt in,
+/// and its 50 inner steps take less than a fifth more memory than 1 (docs/performance.md).
+constexpr std::size_t default_budget = std::size_t{344} << 20;
 
 /// What an adaptation is made of. Pointers are borrowed and must outlive it.
 template <class T> struct AdaptationParts {
@@ -30,7 +35,7 @@ struct AdaptationOptions {
   bool second_order = true;
   /// Bytes this adaptation may hold. Tapes are dropped and recomputed first, then theta_k are kept every so many steps
   /// and recomputed between. Results are the same to the bit.
-  std::size_t budget = std::size_t{384} << 20;
+  std::size_t budget = default_budget;
 };
 
 /// A budget below the least that would do.

@@ -110,7 +110,8 @@ public:
   virtual std::size_t tape_size(std::size_t rows) const = 0;
   /// Writes rows x features() a task to `out`. The tape holds afterwards what `backward` reads.
   virtual void forward(Point<T>, const Batch<T>&, T* tape, T* out, std::ptrdiff_t out_stride) const = 0;
-  /// g (parameters() a task, overwritten) from the gradient by the features. The tape is read and may be written.
+  /// g (parameters() a task, overwritten) from the gradient by the features. Spends the tape: it holds nothing
+  /// afterwards, and another `backward` takes another `forward`.
   virtual void backward(Point<T>, const Batch<T>&, T* tape, const T* dout, std::ptrdiff_t dout_stride, T* g,
                         std::ptrdiff_t g_stride) const = 0;
 };

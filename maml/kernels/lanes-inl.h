@@ -74,6 +74,17 @@ HWY_INLINE bool both(bool a, bool b) {
   return a && b;
 }
 
+/// f of a, where a is a number; elsewhere a. Where no instruction set does it, Highway has C++ convert what is no
+/// number to an integer, which C++ leaves undefined.
+template <class V, class F> HWY_INLINE V of_numbers(V a, F f) {
+#if HWY_TARGET == HWY_EMU128
+  const auto none = hn::IsNaN(a);
+  return hn::IfThenElse(none, a, f(hn::IfThenZeroElse(none, a)));
+#else
+  return f(a);
+#endif
+}
+
 template <class T> struct Vector {
   using D = hn::ScalableTag<T>;
   using Real = T;
@@ -90,9 +101,13 @@ template <class T> struct Vector {
   friend HWY_INLINE Mask equal(Vector a, Vector b) { return {hn::Eq(a.raw, b.raw)}; }
   friend HWY_INLINE Vector select(Mask m, Vector a, Vector b) { return {hn::IfThenElse(m.raw, a.raw, b.raw)}; }
   friend HWY_INLINE Vector sqrt(Vector a) { return {hn::Sqrt(a.raw)}; }
-  friend HWY_INLINE Vector exp(Vector a) { return {hn::CallExp(D(), a.raw)}; }
+  friend HWY_INLINE Vector exp(Vector a) {
+    return {of_numbers(a.raw, [](auto x) { return hn::CallExp(D(), x); })};
+  }
   friend HWY_INLINE Vector log(Vector a) { return {hn::CallLog(D(), a.raw)}; }
-  friend HWY_INLINE Vector tanh(Vector a) { return {hn::CallTanh(D(), a.raw)}; }
+  friend HWY_INLINE Vector tanh(Vector a) {
+    return {of_numbers(a.raw, [](auto x) { return hn::CallTanh(D(), x); })};
+  }
   friend HWY_INLINE Vector value_of(Vector a) { return a; }
 };
 

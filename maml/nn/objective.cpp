@@ -124,10 +124,10 @@ public:
 
   std::size_t parameters() const override { return network_.parameters(); }
   std::size_t features() const override { return network_.outputs(); }
-  std::size_t tape_size(std::size_t rows) const override { return network_.tape_size(rows, Tape::kept); }
+  std::size_t tape_size(std::size_t rows) const override { return network_.tape_size(rows, Tape::spent); }
 
   void forward(Point<T> point, const Batch<T>& batch, T* tape, T* out, std::ptrdiff_t out_stride) const override {
-    const auto pass = value_pass(network_, mode_, state_, point, batch, tape);
+    const auto pass = value_pass(network_, mode_, state_, point, batch, tape, Tape::spent);
     pass.forward(nullptr, 0);
     const auto outputs = pass.output();
     for (std::size_t task = 0; task < batch.tasks; ++task)
@@ -137,7 +137,7 @@ public:
 
   void backward(Point<T> point, const Batch<T>& batch, T* tape, const T* dout, std::ptrdiff_t dout_stride, T* g,
                 std::ptrdiff_t g_stride) const override {
-    const auto pass = value_pass(network_, mode_, state_, point, batch, tape);
+    const auto pass = value_pass(network_, mode_, state_, point, batch, tape, Tape::spent);
     const auto dy = pass.d_output();
     for (std::size_t task = 0; task < batch.tasks; ++task)
       std::copy_n(dout + static_cast<std::ptrdiff_t>(task) * dout_stride, batch.rows * features(), dy.task(task).value);

@@ -28,7 +28,7 @@ struct AdaptOptions {
   /// without batch norm has none, whatever is asked for.
   std::optional<Statistics> statistics = {};
   /// Bytes that adapting, and each call that predicts, may take for what it computes. Results do not depend on it.
-  std::size_t budget = std::size_t{384} << 20;
+  std::size_t budget = default_budget;
 };
 
 /// A model adapted to a support set. Borrows the Model itself, and nothing else. May be used by many threads at once.

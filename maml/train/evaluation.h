@@ -35,7 +35,7 @@ Protocol protocol(const std::string& name, const Options&);
 
 struct EvaluationOptions {
   int threads = 0;  ///< 0: all processors; results do not depend on it
-  std::size_t budget = std::size_t{384} << 20;
+  std::size_t budget = default_budget;
 };
 
 /// Query metric after so many inner steps: mean over the tasks, and half the width of its 95 % interval

@@ -21,8 +21,8 @@ struct MetaBatchOptions {
   std::size_t group = 0;   ///< tasks one worker adapts at once; 0: suitable_group
   int threads = 0;         ///< 0: all processors
   std::uint64_t seed = 0;
-  std::int64_t second_order_from = 0;           ///< iterations before it are first order
-  std::size_t budget = std::size_t{384} << 20;  ///< bytes that all workers may hold together
+  std::int64_t second_order_from = 0;   ///< iterations before it are first order
+  std::size_t budget = default_budget;  ///< bytes that all workers may hold together
 };
 
 /// Tasks that each of so many workers had best adapt at once: few where tasks are large, as many as spread the cost of

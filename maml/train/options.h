@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "maml/diff/adaptation.h"
 #include "maml/nn/model.h"
 #include "maml/tasks/columns.h"
 
@@ -89,7 +90,7 @@ struct TrainOptions {
   std::int64_t checkpoint_every = 1000;
   std::int64_t log_every = 100;
   bool tensorboard = false;
-  std::size_t memory_mib = 384;
+  std::size_t memory_mib = default_budget >> 20;
   std::size_t group = 0;
   std::string init = "";
   std::vector<std::string> init_take = {"*"};

@@ -6,6 +6,7 @@
 #include "bindings/arrays.h"
 #include "maml/algorithms/algorithm.h"
 #include "maml/base/error.h"
+#include "maml/diff/adaptation.h"
 #include "maml/kernels/isa.h"
 #include "maml/train/options.h"
 
@@ -124,6 +125,7 @@ NB_MODULE(_maml, m) {
   nb::set_leak_warnings(false);
   nb::exception<maml::Error>(m, "Error", PyExc_ValueError);
   m.attr("version") = MAML_VERSION;
+  m.attr("default_memory_mib") = maml::default_budget >> 20;
   m.def("isa", [] { return std::string(maml::isa_name(maml::active_isa())); },
         "The instruction set that kernels run on: avx512, avx2 or baseline.");
   maml::python::bind_options(m);

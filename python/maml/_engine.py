@@ -3,7 +3,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _arrays, _options
+from . import _arrays, _maml, _options
 from ._maml import Error
 from ._model import Model
 from ._objective import Objective
@@ -58,7 +58,7 @@ def _inner(inner_lr: Any, inner_steps: Any, algorithm: str, keywords: Mapping[st
 
 def meta_gradient(model: Model | Objective, params: _arrays.Params, support: Any, query: Any, *, inner_lr: Any = 0.01,
                   inner_steps: int = 1, algorithm: str = "maml", dtype: Any = None, threads: int = 0,
-                  memory_mib: int = 384, support_weights: Any = None, query_weights: Any = None,
+                  memory_mib: int = _maml.default_memory_mib, support_weights: Any = None, query_weights: Any = None,
                   **inner: Any) -> MetaGradient:
     """The gradient of the mean query loss after adaptation, by the initial parameters.
 
@@ -93,7 +93,7 @@ class Adaptation:
 
     def __init__(self, model: Model | Objective, support: Any, query: Any, *, inner_lr: Any = 0.01,
                  inner_steps: int = 1, algorithm: str = "maml", dtype: Any = "float32", threads: int = 0,
-                 memory_mib: int = 384, support_weights: Any = None, query_weights: Any = None, **inner: Any):
+                 memory_mib: int = _maml.default_memory_mib, support_weights: Any = None, query_weights: Any = None, **inner: Any):
         kind = _arrays.dtype_of({}, dtype)
         tasks = _arrays.tasks(model, support, query, kind, support_weights, query_weights)
         self.model = model

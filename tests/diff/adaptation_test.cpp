@@ -77,6 +77,17 @@ TEST_CASE("adaptation: a frozen front gives the meta-gradient of the mask, with 
           CHECK(relative_error(b.losses, a.losses) < 1e-12);
           CHECK(relative_error(b.after, a.after) < 1e-12);
         }
+
+    // Each reverse sweep spends what the front kept; a second one has it anew.
+    Adaptation<double> split({head.get(), head.get(), bed.rule.get(), &layout, front.get()}, bed.options(2));
+    split.set_rates(&alpha);
+    split.run(bed.theta.data(), bed.task);
+    std::vector<double> losses(3), once(3 * bed.model.parameters()), again = once;
+    for (auto* v : {&once, &again}) {
+      split.query(2, losses.data(), nullptr, v->data());
+      split.vjp(v->data(), nullptr, nullptr, Order::second);
+    }
+    CHECK(once == again);
   }
 }
 
