@@ -13,7 +13,7 @@ namespace maml {
 
 /// Bytes that all workers may hold together where nobody says otherwise. Two of mini-ImageNet's have room to adapt in,
 /// and its 50 inner steps take less than a fifth more memory than 1 (docs/performance.md).
-constexpr std::size_t default_budget = std::size_t{344} << 20;
+constexpr std::size_t default_budget = std::size_t{320} << 20;
 
 /// What an adaptation is made of. Pointers are borrowed and must outlive it.
 template <class T> struct AdaptationParts {
