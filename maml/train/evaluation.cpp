@@ -51,6 +51,7 @@ std::vector<float> measure(const Experiment& experiment, const Weights& weights,
   const auto columns = static_cast<std::size_t>(protocol.steps) + 1;
   std::vector<float> metrics(protocol.tasks * columns);
   workers.each(protocol.tasks, [&](int worker, std::size_t task) {
+    if (worker == 0 && options.tick) options.tick();
     ProtocolTasks::Hand& hand = hands[static_cast<std::size_t>(worker)];
     hand.task->prefetch(tasks.draw(std::min(task + hands.size(), protocol.tasks - 1)));
     tasks.adapt(hand, task);
