@@ -12,6 +12,8 @@ wheel=$(echo "$out"/maml-*manylinux*.whl)
 cd /
 clean=(env -i PATH=/usr/bin:/bin "$out/venv/bin/python")
 "${clean[@]}" - <<'PY'
+import os
+
 import maml
 import numpy as np
 model = maml.Model(input=[1], layers=["linear 8", "relu", "linear 1"])
@@ -21,6 +23,7 @@ loaded = {line.split()[-1] for line in open("/proc/self/maps") if "/" in line}
 of_system = sorted(path for path in loaded if "libhwy" in path and "maml.libs" not in path)
 assert not of_system, of_system
 assert "sinusoid-10shot" in maml.presets(), maml.presets()
+assert {"_maml.pyi", "py.typed"} <= set(os.listdir(os.path.dirname(maml.__file__))), "no types beside maml"
 PY
 for site in "$root"/build/peers/venv/lib/python*/site-packages; do
   [ -d "$site/torch" ] || { echo "no torch to import beside: scripts/bench-peers installs it"; continue; }
