@@ -87,8 +87,8 @@ std::vector<T> take_rates(const Model& model, const RateLayout& layout, const nb
     require(found != known.end(), tensor.name, "is no inner rate of this inner loop (it has ", join(known), ")");
     const auto i = static_cast<std::size_t>(found - known.begin());
     if (layout.sharing() != RateSharing::element) {
-      require(tensor.values.size() == sets, tensor.name, "has ", tensor.values.size(), " values, but the inner loop has ",
-              sets, " (one a step that has rates of its own)");
+      require(tensor.values.size() == sets, tensor.name, "has ", tensor.values.size(),
+              " values, but the inner loop has ", sets, " (one a step that has rates of its own)");
       for (std::size_t set = 0; set < sets; ++set)
         otherwise[layout.range(static_cast<int>(set), i).first] = static_cast<T>(tensor.values[set]);
       continue;

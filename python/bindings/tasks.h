@@ -43,8 +43,9 @@ template <class T> struct Tasks {
           b.support_y - a.support_y != second.support_y - first.support_y ||
           b.query_x - a.query_x != second.query_x - first.query_x ||
           b.query_y - a.query_y != second.query_y - first.query_y ||
-          (first.support_weight && (b.support_weight - a.support_weight != second.support_weight - first.support_weight ||
-                                    b.query_weight - a.query_weight != second.query_weight - first.query_weight)))
+          (first.support_weight &&
+           (b.support_weight - a.support_weight != second.support_weight - first.support_weight ||
+            b.query_weight - a.query_weight != second.query_weight - first.query_weight)))
         return false;
     }
     return true;
@@ -62,7 +63,8 @@ template <class T> std::unique_ptr<Domain> domain_of(const Model& model, const T
       {model.loss().targets(model.output().size()), tasks.are_alike()});
 }
 
-/// The same for tasks that change: those that `*tasks` points at when one is drawn. alike: what are_alike() says of all.
+/// The same for tasks that change: those that `*tasks` points at when one is drawn. alike: what are_alike() says of
+/// them all.
 template <class T>
 std::unique_ptr<Domain> given_domain(const Model& model, const Tasks<T>* const* tasks, bool alike) {
   return make_given<T>(

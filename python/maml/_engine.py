@@ -93,7 +93,8 @@ class Adaptation:
 
     def __init__(self, model: Model | Objective, support: Any, query: Any, *, inner_lr: Any = 0.01,
                  inner_steps: int = 1, algorithm: str = "maml", dtype: Any = "float32", threads: int = 0,
-                 memory_mib: int = _maml.default_memory_mib, support_weights: Any = None, query_weights: Any = None, **inner: Any):
+                 memory_mib: int = _maml.default_memory_mib, support_weights: Any = None, query_weights: Any = None,
+                 **inner: Any):
         kind = _arrays.dtype_of({}, dtype)
         tasks = _arrays.tasks(model, support, query, kind, support_weights, query_weights)
         self.model = model

@@ -31,8 +31,8 @@ def _require_no_dropout(module: Any, name: str) -> None:
         kind = type(part).__name__
         rate = getattr(part, "p", 0) if "Dropout" in kind else getattr(part, "dropout", 0)
         if isinstance(rate, float) and rate > 0:
-            raise Error(f"[{name}] has dropout {rate} in {key or kind}, so that two calls differ (call module.eval(), or "
-                        "set it to 0)")
+            raise Error(f"[{name}] has dropout {rate} in {key or kind}, so that two calls differ (call module.eval(), "
+                        "or set it to 0)")
 
 
 def objective(make: Any, module: Any, *, loss: Any, name: str, **sizes: Any) -> Any:

@@ -14,8 +14,8 @@ def small(loss="mse"):
 
 
 def conv():
-    return maml.Model(input=[6, 5, 2], layers=["conv2d 3 kernel=3 stride=1 padding=same", "tanh", "flatten", "linear 4"],
-                      loss="cross_entropy")
+    layers = ["conv2d 3 kernel=3 stride=1 padding=same", "tanh", "flatten", "linear 4"]
+    return maml.Model(input=[6, 5, 2], layers=layers, loss="cross_entropy")
 
 
 def regression(rng, tasks=3, rows=(4, 5), dtype="float64"):

@@ -77,7 +77,8 @@ def test_meta_gradient_against_differences(rng):
     assert result.loss == pytest.approx(result.losses.mean(), rel=1e-14)
     single = maml.meta_gradient(model, params, support, query, inner_lr=0.1, inner_steps=3, dtype="float32")
     assert single.gradient["linear1.weight"].dtype == np.float32
-    np.testing.assert_allclose(single.gradient["linear1.weight"], result.gradient["linear1.weight"], rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(single.gradient["linear1.weight"], result.gradient["linear1.weight"], rtol=1e-3,
+                               atol=1e-5)
 
 
 def test_threads_do_not_matter(rng):
