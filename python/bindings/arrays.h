@@ -100,6 +100,7 @@ ForeignModel python_model(const std::string& name, const nb::object& calls, cons
 
 void bind_engine(nb::module_& m);
 void bind_adaptation(nb::module_& m);
+void bind_columns(nb::module_& m);
 void bind_learner(nb::module_& m);
 
 }  // namespace maml::python

@@ -17,6 +17,7 @@
 #include "maml/train/inner_loop.h"
 #include "maml/train/outer_loop.h"
 #include "maml/train/run_folder.h"
+#include "maml/train/table_rows.h"
 
 namespace maml::python {
 
@@ -118,25 +119,25 @@ public:
     write_checkpoint(folder.checkpoint(), *loaded_->model, loaded_->options, checkpoint, "checkpoint");
   }
 
-  /// Other data, and the iteration that the schedule of outer rates ends with. The state of the optimisers stays.
-  void begin(const Options& data, std::int64_t iterations) {
-    drop_loop();
+  /// Other data, and the iteration that the schedule of outer rates ends with. by_engine: tasks are those of the domain
+  /// of `data`, else those of take_tasks. The state of the optimisers stays. Where it throws, the learner is as before.
+  void begin(const Options& data, std::int64_t iterations, bool by_engine) {
+    const Model& model = *loaded_->model;
     Options options = loaded_->options;
     options.data = data.data;
     options.train.iterations = iterations;
-    const Model* foreign = loaded_->model->foreign() ? loaded_->model.get() : nullptr;
-    loaded_->options = foreign ? resolved(options, *foreign) : resolved(options);
-  }
-
-  /// Tasks of the domain of the options.
-  void take_domain() {
+    options = model.foreign() ? resolved(options, model) : resolved(options);
+    std::unique_ptr<Domain> domain;
+    if (by_engine) {
+      domain = make_domain(options.data, &model);
+      require_fit(model, *domain);
+      if (options.data.preparation.empty()) options.data.preparation = domain->preparation();
+      if (options.data.columns.empty()) options.data.columns = domain->columns();
+      if (options.data.licence.empty()) options.data.licence = domain->licence();
+    }
     drop_loop();
-    DataOptions& data = loaded_->options.data;
-    domain_ = make_domain(data, loaded_->model.get());
-    require_fit(*loaded_->model, *domain_);
-    if (data.preparation.empty()) data.preparation = domain_->preparation();
-    if (data.columns.empty()) data.columns = domain_->columns();
-    if (data.licence.empty()) data.licence = domain_->licence();
+    loaded_->options = std::move(options);
+    domain_ = std::move(domain);
   }
 
   /// Tasks of the next iterations.
@@ -205,7 +206,8 @@ public:
       const int threads = experiment.options.train.threads;
       summary = maml::evaluate(experiment, loaded_->weights, how,
                                {.threads = threads == 0 && foreign ? 1 : threads,
-                                .budget = experiment.options.train.memory_mib << 20});
+                                .budget = experiment.options.train.memory_mib << 20,
+                                .tick = check_signals});
     }
     std::vector<double> means, halves;
     for (const auto& step : summary.steps) {
@@ -234,6 +236,14 @@ public:
   }
 
   Options options() const { return loaded_->options; }
+  /// Of the table that the model learned from; none where it did not.
+  std::optional<Columns> columns() const {
+    const DataOptions& data = loaded_->options.data;
+    require(data.domain != "table" || !data.columns.empty(), "data.means",
+            "are not known before a fit has read the table (fit(iterations=0) does that alone)");
+    if (data.columns.empty()) return {};
+    return table_columns(*loaded_, "model");
+  }
   std::int64_t iteration() const { return loaded_->iteration; }
 
   /// Parameters, and the inner rates where they are learned.
@@ -296,14 +306,14 @@ void bind_learner(nb::module_& m) {
       .def(nb::init<const Options&, const Model*>(), nb::arg("options"), nb::arg("foreign").none())
       .def_static("load", &Learner::load, nb::arg("path"), nb::arg("foreign").none(), nb::arg("best"))
       .def("save", &Learner::save, nb::arg("path"), nb::arg("overwrite"))
-      .def("begin", &Learner::begin, nb::arg("data"), nb::arg("iterations"))
-      .def("take_domain", &Learner::take_domain)
+      .def("begin", &Learner::begin, nb::arg("data"), nb::arg("iterations"), nb::arg("by_engine"))
       .def("take_tasks", &Learner::take_tasks, nb::arg("tasks"))
       .def("run", &Learner::run, nb::arg("count"))
       .def("evaluate", &Learner::evaluate, nb::arg("tasks").none(), nb::arg("data"), nb::arg("protocol"),
            nb::arg("steps"), nb::arg("count"), nb::arg("seed").none())
       .def("adapt", &Learner::adapt, nb::arg("x"), nb::arg("y"), nb::arg("steps").none())
       .def_prop_ro("options", &Learner::options)
+      .def_prop_ro("columns", &Learner::columns)
       .def_prop_ro("iteration", &Learner::iteration)
       .def_prop_rw("parameters", &Learner::parameters, &Learner::set_parameters);
 }

@@ -7,7 +7,9 @@
 #include "maml/algorithms/algorithm.h"
 #include "maml/base/error.h"
 #include "maml/diff/adaptation.h"
+#include "maml/io/task_pack.h"
 #include "maml/kernels/isa.h"
+#include "maml/train/experiment.h"
 #include "maml/train/options.h"
 
 #ifndef MAML_VERSION
@@ -34,6 +36,21 @@ void bind_options(nb::module_& m) {
       .def("copy", [](const Options& self) { return Options(self); })
       .def("take_model", [](Options& self, const Options& from) { self.model = from.model; }, nb::arg("source"))
       .def("take_data", [](Options& self, const Options& from) { self.data = from.data; }, nb::arg("source"))
+      .def("take_pack",
+           [](Options& self, const std::string& file) {
+             const bool is_table = may_be_task_pack(find_data_file(file));
+             self.data.domain = is_table ? "table" : "images";
+             self.data.file = file;
+             self.data.preparation = self.data.licence = "";
+             self.data.columns = {};
+           },
+           nb::arg("file"), "Takes the tasks of a packed data set, which has to be there; opened, it says the rest.")
+      .def("keep_learned",
+           [](Options& self, const Options& trained) {
+             self.data.tasks = trained.data.tasks;
+             if (self.data.domain == "table") self.data.columns = trained.data.columns;
+           },
+           nb::arg("trained"), "Keeps of the data what goes with learned weights: the meta-batch, a table's columns.")
       .def("toml", [](const Options& self) { return to_toml(self); }, "All keys as TOML.")
       .def("resolved", [](const Options& self) { return resolved(self); }, "Checked, with what is implied filled in.")
       .def_prop_ro("inner_steps", [](const Options& self) { return self.inner.steps; })
@@ -128,6 +145,7 @@ NB_MODULE(_maml, m) {
   m.attr("default_memory_mib") = maml::default_budget >> 20;
   m.def("isa", [] { return std::string(maml::isa_name(maml::active_isa())); },
         "The instruction set that kernels run on: avx512, avx2 or baseline.");
+  maml::python::bind_columns(m);
   maml::python::bind_options(m);
   maml::python::bind_model(m);
   maml::python::bind_engine(m);

@@ -21,7 +21,8 @@ from ._model import Model
 from ._objective import Objective
 from ._engine import Adaptation, MetaGradient, gradient, hvp, loss, meta_gradient
 from ._learner import AdaptedModel, MetaLearner, Score
+from ._options import Option, options
 from ._progress import Progress
 
-__all__ = ["AdaptedModel", "Adaptation", "Error", "MetaGradient", "MetaLearner", "Model", "Objective", "Progress",
-           "Score", "algorithms", "gradient", "hvp", "isa", "loss", "meta_gradient", "presets"]
+__all__ = ["AdaptedModel", "Adaptation", "Error", "MetaGradient", "MetaLearner", "Model", "Objective", "Option",
+           "Progress", "Score", "algorithms", "gradient", "hvp", "isa", "loss", "meta_gradient", "options", "presets"]

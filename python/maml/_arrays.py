@@ -9,6 +9,7 @@ from . import _maml
 from ._maml import Error
 
 Params = Mapping[str, Any]
+_F4, _F8 = np.dtype("f4"), np.dtype("f8")
 
 
 def dtype_of(params: Params, dtype: Any) -> np.dtype:
@@ -61,8 +62,8 @@ def targets(model: Any, y: Any, rows: int, name: str, dtype: np.dtype) -> np.nda
         if y.dtype.kind not in "iu":
             raise Error(f"[{name}] is of type {y.dtype}, but cross_entropy wants whole numbers as labels")
         if y.shape != (rows,):
-            raise Error(f"[{name}] has shape {shape_text(y.shape)}, but the model wants {shape_text((rows,))}: one label a "
-                        "row")
+            raise Error(f"[{name}] has shape {shape_text(y.shape)}, but the model wants {shape_text((rows,))}: one "
+                        "label a row")
         if y.size and (y.min() < 0 or y.max() >= model.outputs):
             raise Error(f"[{name}] holds the label {y.min() if y.min() < 0 else y.max()}, but the model tells "
                         f"{model.outputs} classes apart (labels count from 0)")
@@ -78,6 +79,24 @@ def targets(model: Any, y: Any, rows: int, name: str, dtype: np.dtype) -> np.nda
 def examples(model: Any, x: Any, y: Any, name: str, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     x = inputs(model, x, f"{name}.x", dtype)
     return x, targets(model, y, len(x), f"{name}.y", dtype)
+
+
+def engine_inputs(model: Any, x: Any, name: str, columns: Any) -> np.ndarray:
+    """x as the engine adapts and predicts, float32. columns: of the table whose units x has, or None."""
+    if columns is None:
+        return inputs(model, x, name, _F4)
+    return columns.inputs(inputs(model, x, name, _F8))
+
+
+def engine_targets(model: Any, y: Any, rows: int, name: str, columns: Any) -> np.ndarray:
+    if columns is None:
+        return targets(model, y, rows, name, _F4)
+    return columns.targets(targets(model, y, rows, name, _F8))
+
+
+def engine_examples(model: Any, x: Any, y: Any, name: str, columns: Any) -> tuple[np.ndarray, np.ndarray]:
+    x = engine_inputs(model, x, f"{name}.x", columns)
+    return x, engine_targets(model, y, len(x), f"{name}.y", columns)
 
 
 def row_weights(weights: Any, rows: int, name: str, dtype: np.dtype) -> np.ndarray:
@@ -100,8 +119,8 @@ def _pairs(sets: Any, name: str) -> list[tuple[Any, Any]]:
         # The whole arrays at once, so that the rows of one task are views that lie at equal distances.
         x, y = np.asarray(sets[0]), np.asarray(sets[1])
         if x.ndim < 2 or y.ndim < 2:
-            raise Error(f"[{name}] has arrays of shapes {shape_text(x.shape)} and {shape_text(y.shape)}, but wants tasks x "
-                        "rows x .. (or a list with one (x, y) a task)")
+            raise Error(f"[{name}] has arrays of shapes {shape_text(x.shape)} and {shape_text(y.shape)}, but wants "
+                        "tasks x rows x .. (or a list with one (x, y) a task)")
         if len(x) != len(y):
             raise Error(f"[{name}.y] has {len(y)} tasks, but {name}.x has {len(x)}")
         return list(zip(x, y))

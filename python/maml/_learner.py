@@ -12,8 +12,8 @@ from ._model import Model
 from ._objective import Objective
 from ._progress import Bar, Progress
 
-_F4 = np.dtype("f4")
 _TRAINING, _TESTING = 0, 1  # purposes of generators
+_WHERE = ("data_domain", "data_file", "data_licence", "data_preparation")  # what a name given to fit or score says
 
 
 class Score(NamedTuple):
@@ -33,11 +33,12 @@ class Score(NamedTuple):
 class AdaptedModel:
     """A model adapted to one task; MetaLearner.adapt makes it. May be used by many threads at once."""
 
-    def __init__(self, model: Model | Objective, own: Any, classes: np.ndarray | None):
+    def __init__(self, model: Model | Objective, own: Any, classes: np.ndarray | None, columns: Any):
         self.model = model
         self.classes = classes
         """A classifier's class labels, in the order of `probabilities`; None for regression."""
         self._own = own
+        self._columns = columns
 
     @property
     def params(self) -> dict[str, np.ndarray]:
@@ -50,12 +51,14 @@ class AdaptedModel:
         return self._own.steps
 
     def outputs(self, x: Any) -> np.ndarray:
-        """The model's outputs, (rows, outputs) float32, for x (rows, ..input)."""
-        return self._own.outputs(_arrays.inputs(self.model, x, "x", _F4))
+        """The model's outputs, (rows, outputs) float32, for x (rows, ..input); of a model that learned from a table
+        float64, both in the table's own units."""
+        outputs = self._own.outputs(_arrays.engine_inputs(self.model, x, "x", self._columns))
+        return outputs if self._columns is None else self._columns.restored(outputs)
 
     def probabilities(self, x: Any) -> np.ndarray:
         """Of each class, (rows, classes) float64; a row adds up to 1."""
-        return self._own.probabilities(_arrays.inputs(self.model, x, "x", _F4))
+        return self._own.probabilities(_arrays.engine_inputs(self.model, x, "x", self._columns))
 
     def predict(self, x: Any) -> np.ndarray:
         """Outputs (rows, outputs), or, of a classifier, one of `classes` a row, (rows,)."""
@@ -64,7 +67,7 @@ class AdaptedModel:
         return self.classes[self.probabilities(x).argmax(1)]
 
     def score(self, x: Any, y: Any) -> float:
-        """Accuracy (0 to 1), or the mean squared error."""
+        """Accuracy (0 to 1), or the mean squared error, in the units of `predict`."""
         if self.classes is not None:
             return float(np.mean(self.predict(x) == np.asarray(y)))
         outputs = self.outputs(x)
@@ -74,7 +77,9 @@ class AdaptedModel:
         return float(np.mean((outputs - y) ** 2))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a safetensors file that `maml info` and `maml adapt` read; weights have PyTorch's names and layouts."""
+        """Writes a safetensors file; weights have PyTorch's names and layouts. Of a maml.Model the program, from
+        `make build`, reads it: `maml info` and `maml export`; `maml adapt`, where the model learned from packed
+        pictures; `maml predict`, where it learned from a table."""
         names = [] if self.classes is None else [str(name) for name in self.classes]
         self._own.save(os.fspath(path), names)
 
@@ -87,27 +92,31 @@ class MetaLearner:
         adapted = learner.adapt(x, y, steps=10)
         adapted.predict(x_new)
 
-    model: a maml.Model, a maml.Objective, or a preset's name (all that follows is then as the preset says, and `fit`
-    needs no tasks). algorithm: a row of maml.algorithms(). inner_lr: the inner rate, or a table of parameter patterns,
-    {"*": 0.01, "norm*": 0}. inner_steps: in training. Further keywords are the keys of a config with `_` for the dot:
-    outer_lr (or outer_rate), data_tasks (tasks of a meta-batch, 25), data_ways, data_shots, data_query_shots,
-    inner_learned="layer", outer_schedule="cosine", train_memory_mib, seed, threads, ..; `maml train --help` lists them.
-    None: a key's default.
+    model: a maml.Model, a maml.Objective, or a preset's name (what is not given here is then as the preset says, and
+    `fit` needs no tasks). algorithm: a row of maml.algorithms(). inner_lr: the inner rate, or a table of patterns of
+    parameters, {"*": 0.01, "norm*": 0}. inner_steps: in training. Further keywords are the keys of a config with `_`
+    for the dot: outer_lr (or outer_rate), data_tasks (tasks of a meta-batch, 25), data_ways, data_shots,
+    data_query_shots, inner_learned="layer", outer_schedule="cosine", train_memory_mib, seed, threads, ..;
+    maml.options() lists them. None: as the preset says, or without one the key's default, of inner_lr 0.01.
     """
 
     def __init__(self, model: Model | Objective | str, algorithm: str | None = None, *, inner_lr: Any = None,
                  inner_steps: int | None = None, **options: Any):
         keywords = {"algorithm": algorithm, "inner_lr": inner_lr, "inner_steps": inner_steps, **options}
         if isinstance(model, str):
-            base = _maml.Options.preset(model)
-            model = Model.preset(model)
+            own = _maml.Learner(_options.apply(_maml.Options.preset(model), keywords), None)
+            model = Model._of_options(own.options)
         else:
+            for keyword, value in options.items():
+                if keyword.startswith("model_") and value is not None:
+                    raise Error(f"[{keyword}] stands beside a model, which says so itself (make the model with it)")
             base = _maml.Options()
             base.take_model(model._options)
             _options.apply(base, {"inner_lr": 0.01, "data_domain": "given"})
             if model.is_classifier:
                 _options.apply(base, {"data_ways": model.outputs})
-        self._start(model, _maml.Learner(_options.apply(base, keywords), self._foreign(model)), keywords)
+            own = _maml.Learner(_options.apply(base, keywords), self._foreign(model))
+        self._start(model, own, keywords)
 
     @staticmethod
     def _foreign(model: Model | Objective | None) -> Any:
@@ -153,22 +162,27 @@ class MetaLearner:
             return options, True
         if not isinstance(tasks, (str, os.PathLike)):
             return _options.apply(options, {"data_domain": "given"}), False
-        name = os.fspath(tasks)
+        name, was = os.fspath(tasks), options.copy()
         if name in _maml.presets():
             options.take_data(_maml.Options.preset(name))
         else:
-            _options.apply(options, {"data_domain": "images", "data_file": name, "data_licence": "",
-                                     "data_preparation": ""})
-        of_data = {key: value for key, value in self._keywords.items() if key.startswith("data_")}
+            options.take_pack(name)
+        if self.iteration:
+            options.keep_learned(was)
+        of_data = {key: value for key, value in self._keywords.items() if key.startswith("data_") and key not in _WHERE}
         return _options.apply(options, of_data), True
 
     def fit(self, tasks: Any = None, *, iterations: int | None = None,
             callback: Callable[[Progress], Any] | None = None, progress: bool | None = None) -> "MetaLearner":
-        """Meta-trains for so many more iterations (None: train.iterations, 10000), with which the schedule of outer
-        rates ends. Returns the learner.
+        """Meta-trains for so many more iterations, with which the schedule of outer rates ends. None: as many as the
+        keyword `iterations` says, or the preset, or of a loaded learner its run (train.iterations); else 10000. Returns
+        the learner.
 
         tasks:
-          a preset's name, or the file of a packed data set (`maml data import` makes one): drawn by the engine;
+          a preset's name, or the file of a packed data set, of pictures or of a table (the program from `make build`
+            writes one: `maml data import`): drawn by the engine. A learner that has trained keeps its data_tasks,
+            whatever the preset's are;
+          None: those of the learner's preset, its loaded run or its last fit, where the engine draws them;
           (x, y): rows with class labels (any values): a task draws data_ways classes (the model's outputs), and of each
             data_shots rows to adapt to and data_query_shots to be judged by;
           [(x, y), ..]: points of one regression task each, as many as you have: data_shots are drawn to adapt to,
@@ -178,6 +192,7 @@ class MetaLearner:
             seed, the iteration and the task alone;
           an iterator of such tasks; where it ends, so does the fit, after its last whole meta-batch.
         x is (rows, ..input), y (rows,) labels from 0 or (rows, targets). Numbers of rows may differ from task to task.
+        Of a model that has learned from a table x and y are in the table's own units.
         A callable or iterator is called from one thread at a time, in order, a batch ahead of the training.
 
         callback: gets a Progress after each iteration; returns True to stop. progress: a bar (tqdm, if installed);
@@ -189,7 +204,7 @@ class MetaLearner:
             raise Error(f"[iterations] is {total}, but must be 0 or above")
         end = self.iteration + total
         source = None if by_engine else _tasks.source_of(self.model, tasks, self._sizes(options))
-        self._own.begin(options, end)
+        self._own.begin(options, end, by_engine)
         bar = Bar(progress, self.iteration, end)
         rows = _Rows(self.history, options.log_every)
 
@@ -210,7 +225,6 @@ class MetaLearner:
         return self
 
     def _fit_domain(self, end: int, rows: "_Rows", report: Callable[..., bool], every: bool) -> None:
-        self._own.take_domain()
         count = 1
         while self.iteration < end:
             count = min(count, end - self.iteration, rows.left)
@@ -225,10 +239,10 @@ class MetaLearner:
 
     def _fit_source(self, source: _tasks.Source, options: Any, end: int, report: Callable[..., bool]) -> None:
         def batch(iteration: int) -> Any:
-            drawn = source.draw(_tasks.generators(options.seed, _TRAINING, iteration), options.tasks)
-            return _tasks.own(self.model, drawn) if len(drawn) == options.tasks else None
+            drawn = source.draw(_tasks.Streams(options.seed, _TRAINING, iteration), options.tasks)
+            return _tasks.own(self.model, drawn, columns) if len(drawn) == options.tasks else None
 
-        start = self.iteration
+        columns, start = self._own.columns, self.iteration
         with ThreadPoolExecutor(1, thread_name_prefix="maml tasks") as pool:
             ahead = pool.submit(batch, start) if start < end else None
             while ahead is not None:
@@ -254,7 +268,8 @@ class MetaLearner:
 
         tasks: as for `fit`; None: test tasks of the preset. A list of split tasks is judged as it is; of others `count`
         (eval.tasks, 600) are drawn with `seed` (eval.seed). steps: inner steps (None: as in training; those beyond use
-        the last rates). protocol: of tasks that the engine draws: own, paper, strict, .. (`maml eval --help`).
+        the last rates). protocol: of tasks that the engine draws: own, paper, strict, .. (`maml eval --help`). The mse
+        of a model that learned from a table is of standardised targets. Ctrl-C ends it between two tasks.
         """
         options, by_engine = self._data(tasks)
         steps = options.inner_steps if steps is None else int(steps)
@@ -266,43 +281,46 @@ class MetaLearner:
             else:
                 count = options.eval_tasks if count is None else count
                 of_tasks = options.eval_seed if seed is None else int(seed)
-                drawn = source.draw(_tasks.generators(of_tasks, _TESTING, 0), count)
+                drawn = source.draw(_tasks.Streams(of_tasks, _TESTING, 0), count)
             if not drawn:
                 raise Error("[tasks] has no task to judge")
             count = len(drawn)
-            given = _tasks.own(self.model, drawn)
+            given = _tasks.own(self.model, drawn, self._own.columns)
         metric, means, halves = self._own.evaluate(given, options, protocol, steps, count or 0, seed)
         return Score(metric, float(means[-1]), float(halves[-1]), means, halves)
 
     def adapt(self, x: Any, y: Any, *, steps: int | None = None) -> AdaptedModel:
         """Adapts to a support set of any size: x (rows, ..input), y (rows,) class labels of any kind, or
-        (rows, targets). steps: inner steps (None: as in training). Classes count alike, however many rows each has."""
-        x = _arrays.inputs(self.model, x, "x", _F4)
-        classes = None
+        (rows, targets). steps: inner steps (None: as in training). Classes count alike, however many rows each has.
+        A model that learned from a table takes x and y in the table's own units, and predicts in them."""
+        columns, classes = self._own.columns, None
+        x = _arrays.engine_inputs(self.model, x, "x", columns)
         if self.model.is_classifier:
             labels = np.asarray(y)
             if labels.shape != (len(x),):
                 raise Error(f"[y] has shape {_arrays.shape_text(labels.shape)}, but the model wants "
                             f"{_arrays.shape_text((len(x),))}: one label a row")
             classes, place = np.unique(labels, return_inverse=True)
-            values = place.astype(_F4)
+            values = place.astype("f4")
         else:
-            values = _arrays.targets(self.model, y, len(x), "y", _F4)
-        return AdaptedModel(self.model, self._own.adapt(x, np.ascontiguousarray(values), steps), classes)
+            values = _arrays.engine_targets(self.model, y, len(x), "y", columns)
+        return AdaptedModel(self.model, self._own.adapt(x, np.ascontiguousarray(values), steps), classes, columns)
 
     def predict(self, x: Any, y: Any, x_new: Any, *, steps: int | None = None) -> np.ndarray:
         """adapt(x, y, steps=steps).predict(x_new)."""
         return self.adapt(x, y, steps=steps).predict(x_new)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Writes a run folder: config.toml and checkpoint.safetensors (weights, learned rates, the optimiser's state),
-        for `load`, and for `maml adapt`, `maml eval`, `maml export`, .. where the model is a maml.Model."""
+        """Writes a run folder for `load`: config.toml and checkpoint.safetensors (weights, learned rates, the state of
+        the optimiser). Of a maml.Model the program, from `make build`, reads it: `maml info` and `maml export`;
+        `maml eval`, where the tasks are those of a preset or a pack; `maml adapt`, where they are those of a pack."""
         self._own.save(os.fspath(path), overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], model: Objective | None = None, *, best: bool = True) -> "MetaLearner":
-        """The learner of a run folder, written by `save` or by `maml train`; fit goes on from there. model: the
-        objective, where it was one. best: the weights of the best validation, where the run had any."""
+        """The learner of a run folder, written by `save` or by `maml train`; `fit` goes on from there, without tasks on
+        those of the run, where the engine draws them. Keywords are as the run's config says. model: the objective,
+        where it was one. best: the weights of the best validation, where the run had any."""
         name = os.fspath(path)
         config = os.path.join(name, "config.toml")
         if not os.path.isfile(config):

@@ -4,13 +4,31 @@ import difflib
 import functools
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import _maml
 from ._maml import Error
 
 ALIASES = {"algorithm": "outer.algorithm", "inner_lr": "inner.alpha", "outer_lr": "outer.rate",
            "iterations": "train.iterations", "seed": "train.seed", "threads": "train.threads"}
+
+
+class Option(NamedTuple):
+    """A key of a config."""
+
+    keyword: str
+    """What MetaLearner calls it: inner_steps."""
+    key: str
+    """What a config calls it: inner.steps."""
+    type: str
+    default: str
+    """As in TOML; without a preset MetaLearner begins with inner_alpha 0.01 and data_domain "given"."""
+    help: str
+
+
+def options() -> list[Option]:
+    """Every key of a config, in its order."""
+    return [Option(key.replace(".", "_", 1), key, *rest) for key, *rest in _maml.describe_options()]
 
 
 def toml(value: Any) -> str:
@@ -35,7 +53,7 @@ def key_of(keyword: str) -> str:
 
 @functools.cache
 def _known() -> frozenset[str]:
-    return frozenset(ALIASES) | {row[0].replace(".", "_", 1) for row in _maml.describe_options()}
+    return frozenset(ALIASES) | {option.keyword for option in options()}
 
 
 def apply(options: Any, keywords: Mapping[str, Any]) -> Any:

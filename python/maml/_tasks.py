@@ -13,6 +13,8 @@ Set = tuple[Any, Any]
 Task = tuple[Set, Set]
 """Support set and query set."""
 
+_ORDER = 1  # tells the generator of an order from that of a task
+
 
 class Sizes(NamedTuple):
     """[data] of a config: how large tasks are."""
@@ -22,15 +24,31 @@ class Sizes(NamedTuple):
     query_shots: int
 
 
+class Streams:
+    """Independent random numbers for the tasks of one batch, and for their order, by seed, purpose and iteration."""
+
+    def __init__(self, seed: int, purpose: int, iteration: int):
+        self._entropy = seed, purpose, iteration
+
+    def task(self, i: int) -> np.random.Generator:
+        """Of task i."""
+        return np.random.default_rng([*self._entropy, i])
+
+    def shuffled(self, count: int, size: int) -> np.ndarray:
+        """So many numbers below `size`: all of them once, in a random order, then once again, .."""
+        turns = [np.random.default_rng([*self._entropy, turn, _ORDER]) for turn in range(-(-count // size))]
+        return np.concatenate([rng.permutation(size) for rng in turns])[:count]
+
+
 class Source:
-    """Draws tasks. A task is a function of the generator alone, but for what an iterator yields."""
+    """Draws tasks. A task is a function of its generator alone, but for what an iterator yields."""
 
     count: int | None = None
     """Tasks there are, where each is judged once by score; None: as many as one likes."""
 
-    def draw(self, rng: Callable[[int], np.random.Generator], count: int) -> list[Task]:
-        """rng(i): the generator of task i. Fewer tasks than `count` where an iterator has ended."""
-        return [self.task(rng(i), i) for i in range(count)]
+    def draw(self, streams: Streams, count: int) -> list[Task]:
+        """Fewer tasks than `count` where an iterator has ended."""
+        return [self.task(streams.task(i), i) for i in range(count)]
 
     def task(self, rng: np.random.Generator, i: int) -> Task:
         raise NotImplementedError
@@ -85,10 +103,9 @@ class Series(Source):
                 raise Error(f"[tasks[{i}]] has {len(x)} points, but {sizes.shots} are drawn to adapt to (data_shots), "
                             "and at least one is needed to be judged by")
 
-    def draw(self, rng: Callable[[int], np.random.Generator], count: int) -> list[Task]:
-        self.order = np.concatenate([rng(k).permutation(len(self.series))
-                                     for k in range(-(-count // len(self.series)))])
-        return super().draw(rng, count)
+    def draw(self, streams: Streams, count: int) -> list[Task]:
+        self.order = streams.shuffled(count, len(self.series))
+        return super().draw(streams, count)
 
     def task(self, rng: np.random.Generator, i: int) -> Task:
         x, y = self.series[self.order[i]]
@@ -104,9 +121,8 @@ class Listed(Source):
         self.tasks = tasks
         self.count = len(tasks)
 
-    def draw(self, rng: Callable[[int], np.random.Generator], count: int) -> list[Task]:
-        order = np.concatenate([rng(k).permutation(len(self.tasks)) for k in range(-(-count // len(self.tasks)))])
-        return [self.tasks[i] for i in order[:count]]
+    def draw(self, streams: Streams, count: int) -> list[Task]:
+        return [self.tasks[i] for i in streams.shuffled(count, len(self.tasks))]
 
     def all(self) -> list[Task]:
         return self.tasks
@@ -128,7 +144,7 @@ class Yielded(Source):
     def __init__(self, tasks: Iterator[Task]):
         self.tasks = tasks
 
-    def draw(self, rng: Callable[[int], np.random.Generator], count: int) -> list[Task]:
+    def draw(self, streams: Streams, count: int) -> list[Task]:
         drawn: list[Task] = []
         while len(drawn) < count:
             try:
@@ -182,15 +198,14 @@ def source_of(model: Any, tasks: Any, sizes: Sizes) -> Source:
                 "arrays with class labels, a list with one pair (x, y) a task, or a callable or iterator of tasks")
 
 
-def generators(seed: int, purpose: int, iteration: int) -> Callable[[int], np.random.Generator]:
-    return lambda i: np.random.default_rng([seed, purpose, iteration, i])
-
-
-def own(model: Any, drawn: list[Task]) -> Any:
-    """The engine's tasks. Those of equal numbers of rows are stacked, so that a worker may take several at once."""
+def own(model: Any, drawn: list[Task], columns: Any) -> Any:
+    """The engine's tasks, standardised where they are of a table (columns: its own, else None). Those of equal numbers
+    of rows are stacked, so that a worker may take several at once."""
     sets = []
-    for part in range(2):
+    for part, name in enumerate(("support", "query")):
         pairs = [task[part] for task in drawn]
+        if columns is not None:
+            pairs = [_arrays.engine_examples(model, x, y, name, columns) for x, y in pairs]
         if len({np.shape(x) for x, _ in pairs}) == 1 and len({np.shape(y) for _, y in pairs}) == 1:
             sets.append((np.stack([x for x, _ in pairs]), np.stack([y for _, y in pairs])))
         else:

@@ -80,6 +80,23 @@ def test_a_preset_brings_model_and_tasks():
     assert learner.score(steps=1, count=20).mean > 0
 
 
+def test_a_preset_s_layers_may_be_other_ones():
+    learner = maml.MetaLearner("sinusoid-10shot", model_layers=["linear 8", "tanh", "linear 1"])
+    assert learner.model.shapes == {name: value.shape for name, value in learner.params.items()}
+    assert learner.model.shapes["linear1.weight"] == (8, 1)
+    x = np.linspace(-1, 1, 5)[:, None]
+    assert learner.fit(iterations=2).adapt(x, x).predict(x).shape == (5, 1)
+    with pytest.raises(maml.Error, match=r"\[model_layers\] stands beside a model"):
+        maml.MetaLearner(learner.model, model_layers=["linear 1"])
+
+
+def test_options_are_the_keywords():
+    listed = {option.keyword: option for option in maml.options()}
+    assert listed["inner_steps"] == ("inner_steps", "inner.steps", "whole number", "1", "inner steps in training")
+    assert {"outer_step_every", "data_test_ways", "train_memory_mib"} <= set(listed)
+    assert all(f"{option.key.split('.')[1]} = " in regressor().config for option in listed.values())
+
+
 def test_chunks_and_callbacks_do_not_matter():
     a = maml.MetaLearner("sinusoid-10shot", data_tasks=4).fit(iterations=25)
     b = maml.MetaLearner("sinusoid-10shot", data_tasks=4).fit(iterations=25, callback=lambda now: None)
@@ -111,6 +128,18 @@ def test_series_of_unequal_length(rng):
     assert learner.score(series, count=8, steps=2).by_step.shape == (3,)
     with pytest.raises(maml.Error, match=r"tasks\[1\].*10 points.*data_shots"):
         learner.fit([series[0], (series[1][0][:10], series[1][1][:10])], iterations=1)
+
+
+def test_the_order_of_a_series_and_its_rows_are_independent():
+    from maml._tasks import Series, Sizes, Streams
+    points = [(np.arange(8.0)[:, None], np.full(8, float(i))) for i in range(8)]
+    source, places, rows = Series(points, Sizes(1, 4, 4)), [], []
+    for iteration in range(400):
+        (x, y), _ = source.draw(Streams(0, 0, iteration), 8)[0]
+        places.append(y[0])
+        rows.append(x[0, 0])
+    assert sorted(y[0] for (_, y), _ in source.draw(Streams(0, 0, 0), 8)) == list(range(8))
+    assert np.mean(np.equal(places, rows)) < 0.25  # 1/8, were they independent
 
 
 def test_unequal_tasks_are_judged_one_by_one():
@@ -183,6 +212,21 @@ def test_ctrl_c_leaves_a_whole_iteration():
     assert same(regressor().fit("sinusoid-10shot", iterations=done).params, learner.params)
 
 
+def test_ctrl_c_ends_a_score():
+    learner = maml.MetaLearner("sinusoid-10shot", threads=1)
+    start = time.monotonic()
+    learner.score(count=20_000, steps=10)
+    whole = time.monotonic() - start
+    timer = threading.Timer(whole / 8, signal.raise_signal, [signal.SIGINT])
+    start = time.monotonic()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        learner.score(count=20_000, steps=10)
+    assert time.monotonic() - start < 0.8 * whole
+    timer.join()
+    assert learner.score(count=5, steps=1).mean > 0
+
+
 def test_a_callback_stops():
     learner = regressor()
     learner.fit(sine, iterations=100, callback=lambda now: now.iteration == 7)
@@ -204,6 +248,62 @@ def test_saved_and_loaded_it_goes_on_to_the_same_bits(tmp_path, algorithm):
     loaded.save(tmp_path / "run", overwrite=True)
     with pytest.raises(maml.Error, match="is no run"):
         maml.MetaLearner.load(tmp_path)
+
+
+def test_a_loaded_learner_goes_on_with_its_preset_to_the_same_bits(tmp_path):
+    whole = maml.MetaLearner("sinusoid-10shot", data_tasks=5).fit(iterations=7)
+    half = maml.MetaLearner("sinusoid-10shot", data_tasks=5).fit(iterations=4)
+    half.save(tmp_path / "run")
+    for tasks in (None, "sinusoid-10shot"):
+        loaded = maml.MetaLearner.load(tmp_path / "run").fit(tasks, iterations=3)
+        assert same(loaded.params, whole.params)
+    load = lambda: maml.MetaLearner.load(tmp_path / "run")
+    assert load().score("sinusoid-5shot", count=20).mean == half.score("sinusoid-5shot", count=20).mean
+    assert load().score("sinusoid-5shot", count=20).mean != load().score("sinusoid-10shot", count=20).mean
+    assert load().fit().iteration == 4 + 4  # as many as the run had
+    assert regressor(iterations=3).fit(sine).iteration == 3
+
+
+def test_a_fit_that_is_refused_changes_nothing():
+    learner = maml.MetaLearner("sinusoid-10shot", data_tasks=5).fit(iterations=2)
+    before = learner.config
+    with pytest.raises(maml.Error, match="data.file|model.input"):
+        learner.fit("sensors", iterations=1)
+    assert learner.config == before and learner.fit(iterations=1).iteration == 3
+
+
+def test_a_table_s_own_units(rng, tmp_path):
+    columns = {"data_inputs": ["hour", "temperature"], "data_targets": ["load"], "data_means": [1e6, 15, 120],
+               "data_deviations": [7, 3, 40]}
+    model = maml.Model(input=[2], layers=["linear 8", "tanh", "linear 1"])
+    make = lambda **options: maml.MetaLearner(model, data_tasks=3, **options)
+
+    def raw(rng):
+        x = rng.normal((1e6, 15), (7, 3), (12, 2))
+        y = 120 + 5 * (x[:, 0] - 1e6) + rng.normal(size=12)
+        return (x[:5], y[:5]), (x[5:], y[5:])
+
+    def standardised(rng):
+        return tuple((((x - (1e6, 15)) / (7, 3)), (y - 120) / 40) for x, y in raw(rng))
+    of_table, plain = make(**columns).fit(raw, iterations=5), make().fit(standardised, iterations=5)
+    assert same(of_table.params, plain.params)
+    assert of_table.score(raw, count=9).mean == plain.score(standardised, count=9).mean
+    (x, y), (new, truth) = raw(np.random.default_rng(3))
+    (sx, sy), (snew, _) = standardised(np.random.default_rng(3))
+    of_table.save(tmp_path / "run")
+    for learner in (of_table, maml.MetaLearner.load(tmp_path / "run")):
+        adapted = learner.adapt(x, y, steps=3)
+        predicted = adapted.predict(new)
+        wanted = plain.adapt(sx, sy, steps=3).predict(snew).astype("f8") * 40 + 120
+        np.testing.assert_allclose(predicted, wanted, rtol=1e-15)
+        assert predicted.dtype == np.float64
+        assert adapted.score(new, truth) == pytest.approx(np.mean((predicted[:, 0] - truth) ** 2))
+    with pytest.raises(maml.Error, match=r"\[temperature\] is 1e\+300 in row 1, .*too far"):
+        of_table.adapt([[1e6, 15], [1e6, 1e300]], [1, 2])
+    with pytest.raises(maml.Error, match="2 inputs, 1 outputs.*1 inputs and 1 targets"):
+        make(data_inputs=["a"], data_targets=["b"], data_means=[0, 0], data_deviations=[1, 1]).adapt(x, y)
+    with pytest.raises(maml.Error, match="data.means.*before a fit"):
+        maml.MetaLearner("sensors").adapt(x, y)
 
 
 def test_params_may_be_set():
@@ -267,11 +367,68 @@ def test_a_pack(tmp_path, monkeypatch):
     np.testing.assert_allclose(learner.score("leaves.maml", count=5, steps=2).by_step, [s["mean"] for s in steps],
                                rtol=1e-6)
     assert same(maml.MetaLearner.load("run").params, learner.params)
+    named = maml.MetaLearner(model, inner_lr=0.1, data_file="other.maml", data_shots=1, data_query_shots=2)
+    named.params = learner.params  # a name given to score counts, not the constructor's
+    assert named.score("leaves.maml", count=5, steps=2).mean == learner.score("leaves.maml", count=5, steps=2).mean
+    with pytest.raises(maml.Error, match="other.maml"):
+        named.score("other.maml")
     (tmp_path / "two").mkdir()
     for kind in ("kind0", "kind2"):
         shutil.copytree(f"leaves/tree0/{kind}", f"two/{kind}")
     answers = json.loads(program("adapt", "run", "--support", "two", "--query", "two", "--json"))
     assert len(answers["predictions"]) == 10
+
+
+@pytest.mark.skipif("MAML" not in os.environ, reason="MAML does not name the program")
+def test_a_packed_table(tmp_path, monkeypatch):
+    root = Path(__file__).resolve().parents[2]
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([sys.executable, root / "examples/sensors/draw_sensors.py"], check=True)
+    program = lambda *arguments: subprocess.run([os.environ["MAML"], *arguments], text=True, capture_output=True,
+                                                check=True).stdout
+    columns = ["--task", "sensor", "--inputs", "hour,temperature", "--targets", "load", "--quiet"]
+    program("data", "import", "csv", "sensors.csv", *columns)
+    read = lambda file, *names: np.column_stack([np.genfromtxt(file, delimiter=",", names=True)[n] for n in names])
+    support, new = (read(file, "hour", "temperature") for file in ("mine.csv", "new.csv"))
+    load = read("mine.csv", "load")
+
+    # What the program trained adapts and predicts here as there.
+    program("train", "sensors", "--set", "train.iterations=50", "--set", "train.validate_every=0", "--set",
+            "eval.tasks=5", "--quiet", "--out", "there")
+    program("adapt", "there", "--support", "mine.csv", "--out", "mine.safetensors")
+    program("predict", "mine.safetensors", "new.csv", "--out", "there.csv")
+    adapted = maml.MetaLearner.load("there").adapt(support, load)
+    np.testing.assert_allclose(adapted.predict(new), read("there.csv", "predicted_load"), rtol=1e-6)
+    adapted.save("here.safetensors")
+    program("predict", "here.safetensors", "new.csv", "--out", "here.csv")
+    np.testing.assert_allclose(adapted.predict(new), read("here.csv", "predicted_load"), rtol=1e-6)
+
+    # What is trained here is read there.
+    model = maml.Model(input=[2], layers=["linear 20", "tanh", "linear 1"])
+    learner = maml.MetaLearner(model, inner_lr=0.05, data_query_shots=20, data_tasks=4)
+    learner.fit("sensors.safetensors", iterations=30).save("run")
+    evaluated = program("eval", "run", "--protocol", "own", "--tasks", "5", "--steps", "2", "--json")
+    steps = json.loads(evaluated)["evaluations"][0]["steps"]
+    np.testing.assert_allclose(learner.score("sensors.safetensors", count=5, steps=2).by_step,
+                               [s["mean"] for s in steps], rtol=1e-6)
+    program("adapt", "run", "--support", "mine.csv", "--steps", "3", "--out", "run.safetensors")
+    program("predict", "run.safetensors", "new.csv", "--out", "run.csv")
+    np.testing.assert_allclose(learner.adapt(support, load, steps=3).predict(new), read("run.csv", "predicted_load"),
+                               rtol=1e-6)
+
+    # Another pack is in the units that the model learned in; before it has learned, in its own.
+    lines = Path("sensors.csv").read_text().splitlines()
+    shifted = [lines[0], *(f"{line.rpartition(',')[0]},{float(line.rpartition(',')[2]) + 1000}" for line in lines[1:])]
+    Path("shifted.csv").write_text("\n".join(shifted) + "\n")
+    program("data", "import", "csv", "shifted.csv", *columns)
+    of = lambda one, pack: one.score(f"{pack}.safetensors", count=20, steps=0).mean
+    assert of(learner, "shifted") > 100 * of(learner, "sensors")
+    fresh = maml.MetaLearner(model, data_query_shots=20)
+    assert of(fresh, "shifted") == pytest.approx(of(fresh, "sensors"), rel=1e-3)
+    program("data", "import", "csv", "sensors.csv", "--task", "sensor", "--inputs", "temperature,hour", "--targets",
+            "load", "--quiet", "--out", "turned.safetensors")
+    with pytest.raises(maml.Error, match="temperature, hour.*the model knows hour, temperature"):
+        learner.fit("turned.safetensors", iterations=1)
 
 
 def test_a_progress_bar(capsys):
