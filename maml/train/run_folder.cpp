@@ -67,15 +67,19 @@ Options RunFolder::options() const {
   return load_options(config());
 }
 
+std::string RunFolder::weights(Which which) const {
+  std::vector<std::string> files = {checkpoint(), parameters()};
+  if (which == Which::best) files.insert(files.begin(), best());
+  const auto file = std::find_if(files.begin(), files.end(), exists);
+  require(file != files.end(), path_, "has no checkpoint yet (train it first)");
+  return *file;
+}
+
 LoadedRun load_run(const std::string& path, Which which) {
   RunFolder folder = RunFolder::open(path);
   Options options = resolved(folder.options());
   auto model = std::make_unique<Model>(options.model);
-  std::vector<std::string> files = {folder.checkpoint(), folder.parameters()};
-  if (which == Which::best) files.insert(files.begin(), folder.best());
-  const auto file = std::find_if(files.begin(), files.end(), exists);
-  require(file != files.end(), folder.path(), "has no checkpoint yet (train it first)");
-  Checkpoint checkpoint = read_checkpoint(*file, *model, options, false);
+  Checkpoint checkpoint = read_checkpoint(folder.weights(which), *model, options, false);
   return {{std::move(options), std::move(model), std::move(checkpoint.weights), checkpoint.iteration,
            std::move(checkpoint.isa)},
           std::move(folder)};

@@ -7,6 +7,8 @@
 
 namespace maml {
 
+enum class Which { best, latest };
+
 /// Where a run keeps everything: config.toml, metrics.csv, timing.csv, record.txt, checkpoint.safetensors,
 /// best.safetensors, eval.json, plots/, and events.out.tfevents.* with train.tensorboard. A finished one that was
 /// packed for keeping (zoo/) has parameters.safetensors in the place of the two checkpoints.
@@ -30,6 +32,9 @@ public:
   std::string plots() const { return path_ + "/plots"; }
 
   Options options() const;
+  /// The file that has them. `best` falls back to the latest checkpoint where the run had no validation; an Error where
+  /// there is none yet.
+  std::string weights(Which) const;
   /// Whether it was packed for keeping: nothing more is written there.
   bool is_packed() const;
 
@@ -46,8 +51,7 @@ struct LoadedRun : LoadedModel {
   RunFolder folder;
 };
 
-enum class Which { best, latest };
-/// Reads a run. `best` falls back to the latest checkpoint where the run had no validation.
+/// Reads a run: `folder.weights(which)`.
 LoadedRun load_run(const std::string& path, Which = Which::best);
 
 /// A config's model with the weights of a file (see read_weights).

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "bindings/one_user.h"
 #include "bindings/rates.h"
 #include "bindings/tasks.h"
 #include "maml/base/workers.h"
@@ -14,7 +15,8 @@ namespace maml::python {
 namespace {
 
 /// The tasks of an adaptation in groups, which worker threads take by turns: alike tasks in groups as suit their size,
-/// others alone. What one group gives does not depend on the others, so neither groups nor threads matter.
+/// others alone. What one group gives does not depend on the others, so neither groups nor threads matter. One call at
+/// a time.
 template <class T> class PyAdaptation {
 public:
   PyAdaptation(const Model& model, const Options& options, const Tasks<T>& tasks, int threads, std::size_t budget)
@@ -48,6 +50,7 @@ public:
   }
 
   void run(const nb::dict& arrays) {
+    const OneUser::Claim claim(user_, name_);
     const SplitArrays split = split_rates(model_, arrays);
     theta_0_ = flat<T>(model_, split.parameters);
     rates_ = take_rates(model_, loop_.layout(), split.rates, loop_.initial_rates());
@@ -61,6 +64,7 @@ public:
   }
 
   nb::dict theta(int k) {
+    const OneUser::Claim claim(user_, name_);
     require_run(k);
     std::vector<T> all(tasks_.count() * size());
     {
@@ -76,6 +80,7 @@ public:
   }
 
   nb::tuple query(int k) {
+    const OneUser::Claim claim(user_, name_);
     require_run(k);
     std::vector<T> losses(tasks_.count()), metrics(tasks_.count()), gradient(tasks_.count() * size());
     {
@@ -89,6 +94,7 @@ public:
   }
 
   nb::dict vjp(const nb::dict& given, bool first_order) {
+    const OneUser::Claim claim(user_, name_);
     require_run(0);
     auto v = flat_by_task<T>(model_, given, tasks_.count());
     const std::size_t rates = loop_.learns_rates() ? loop_.layout().size() : 0;
@@ -106,6 +112,7 @@ public:
   }
 
   nb::dict jvp(const nb::dict& given) {
+    const OneUser::Claim claim(user_, name_);
     require_run(0);
     auto u = flat_by_task<T>(model_, given, tasks_.count());
     {
@@ -148,6 +155,9 @@ private:
     require(k >= 0 && k <= inner_.steps, "step", "is ", k, ", but the adaptation has steps 0 to ", inner_.steps);
   }
 
+  static constexpr const char* name_ = "Adaptation";
+
+  OneUser user_;
   const Model& model_;
   const Tasks<T>& tasks_;
   const std::vector<T> state_;

@@ -3,13 +3,16 @@
 #include <nanobind/stl/unique_ptr.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <optional>
 
+#include "bindings/one_user.h"
 #include "bindings/rates.h"
 #include "bindings/tasks.h"
 #include "maml/base/workers.h"
+#include "maml/io/atomic_file.h"
 #include "maml/kernels/isa.h"
 #include "maml/train/adapt.h"
 #include "maml/train/adapted_file.h"
@@ -31,6 +34,24 @@ std::unique_ptr<Model> model_of(const Options& options, const Model* foreign) {
 std::span<const float> values_of(const In<float>& array) {
   return {array.data(), array.size()};
 }
+
+/// A file that goes unless it is moved.
+struct Temporary {
+  explicit Temporary(std::string file) : path(std::move(file)) {}
+  ~Temporary() {
+    std::error_code gone;
+    std::filesystem::remove(path, gone);
+  }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  void move_to(const std::string& target) const {
+    std::error_code error;
+    std::filesystem::rename(path, target, error);
+    if (error) fail(target, "cannot be written: ", errno_text(error.value()));
+  }
+
+  const std::string path;
+};
 
 /// A model adapted to a support set, with the loaded model that it borrows.
 class PyAdapted {
@@ -69,7 +90,7 @@ private:
 };
 
 /// A model in training: an outer loop over tasks of a domain, or over batches of tasks that the package hands over one
-/// after the other.
+/// after the other. Another call during one that has released the GIL is an Error.
 class Learner {
 public:
   /// foreign: the model, where it is none of `options`.
@@ -88,27 +109,24 @@ public:
     const RunFolder folder = RunFolder::open(path);
     auto result = std::make_unique<Learner>(folder.options(), foreign);
     LoadedModel& loaded = *result->loaded_;
-    std::vector<std::string> files = {folder.checkpoint(), folder.parameters()};
-    if (best) files.insert(files.begin(), folder.best());
-    const auto file =
-        std::find_if(files.begin(), files.end(), [](const auto& name) { return std::filesystem::exists(name); });
-    require(file != files.end(), path, "has no checkpoint yet (train it first)");
-    Checkpoint checkpoint = read_checkpoint(*file, *loaded.model, loaded.options, false);
+    const std::string file = folder.weights(best ? Which::best : Which::latest);
+    Checkpoint checkpoint = read_checkpoint(file, *loaded.model, loaded.options, false);
     if (checkpoint.digest == digest(loaded.options))
-      checkpoint = read_checkpoint(*file, *loaded.model, loaded.options, true);
+      checkpoint = read_checkpoint(file, *loaded.model, loaded.options, true);
     loaded.weights = std::move(checkpoint.weights);
-    loaded.iteration = checkpoint.iteration;
+    result->iteration_ = loaded.iteration = checkpoint.iteration;
     loaded.isa = checkpoint.isa;
     result->parameters_state_ = std::move(checkpoint.parameters_state);
     result->rates_state_ = std::move(checkpoint.rates_state);
     return result;
   }
 
-  /// Writes a run folder that the program reads. overwrite: also over another run.
+  /// Writes a run folder that the program reads. overwrite: also over another run, of which nothing is removed before
+  /// this one's checkpoint is on the disk.
   void save(const std::string& path, bool overwrite) {
+    const OneUser::Claim claim(user_, name_);
     nb::gil_scoped_release released;
     keep_states();
-    const RunFolder folder = RunFolder::create(path, loaded_->options, overwrite);
     Checkpoint checkpoint;
     checkpoint.iteration = loaded_->iteration;
     checkpoint.weights = loaded_->weights;
@@ -116,12 +134,19 @@ public:
     checkpoint.rates_state = rates_state_;
     checkpoint.isa = isa_name(active_isa());
     checkpoint.digest = digest(loaded_->options);
-    write_checkpoint(folder.checkpoint(), *loaded_->model, loaded_->options, checkpoint, "checkpoint");
+    const auto write = [&](const std::string& file) {
+      write_checkpoint(file, *loaded_->model, loaded_->options, checkpoint, "checkpoint");
+    };
+    if (!overwrite || !is_run_folder(path)) return write(RunFolder::create(path, loaded_->options).checkpoint());
+    const Temporary saved(path + "/saved.safetensors");
+    write(saved.path);
+    saved.move_to(RunFolder::create(path, loaded_->options, true).checkpoint());
   }
 
   /// Other data, and the iteration that the schedule of outer rates ends with. by_engine: tasks are those of the domain
   /// of `data`, else those of take_tasks. The state of the optimisers stays. Where it throws, the learner is as before.
   void begin(const Options& data, std::int64_t iterations, bool by_engine) {
+    const OneUser::Claim claim(user_, name_);
     const Model& model = *loaded_->model;
     Options options = loaded_->options;
     options.data = data.data;
@@ -142,6 +167,7 @@ public:
 
   /// Tasks of the next iterations.
   void take_tasks(const nb::object& tasks) {
+    const OneUser::Claim claim(user_, name_);
     const Tasks<float>* given = nb::cast<const Tasks<float>*>(tasks);
     const bool alike = given->are_alike();
     tasks_object_ = tasks;
@@ -155,6 +181,7 @@ public:
 
   /// So many meta-iterations: means of loss, metric before and after, and the last rate.
   nb::tuple run(std::int64_t count) {
+    const OneUser::Claim claim(user_, name_);
     require(domain_ != nullptr, "fit", "has no tasks");
     OuterStep sum;
     {
@@ -175,7 +202,7 @@ public:
         sum.before += step.before;
         sum.after += step.after;
         sum.rate = step.rate;
-        ++loaded_->iteration;
+        iteration_ = ++loaded_->iteration;
       }
     }
     const double n = static_cast<double>(std::max<std::int64_t>(count, 1));
@@ -185,7 +212,8 @@ public:
   /// Metric after every inner step: mean and half the width of its 95 % interval. tasks: handed over; none: those of
   /// the domain of `data`.
   nb::tuple evaluate(const std::optional<nb::object>& tasks, const Options& data, const std::string& name, int steps,
-                     std::size_t count, std::optional<std::uint64_t> seed) {
+                     std::optional<std::size_t> count, std::optional<std::uint64_t> seed) {
+    const OneUser::Claim claim(user_, name_);
     const Tasks<float>* given = nullptr;
     if (tasks) given = nb::cast<const Tasks<float>*>(*tasks);
     EvaluationSummary summary;
@@ -200,8 +228,8 @@ public:
       auto domain = given ? given_domain(*model, &given, given->are_alike()) : make_domain(options.data, model.get());
       const Experiment experiment(options, std::move(model), std::move(domain));
       Protocol how = protocol(name, experiment.options);
-      if (steps >= 0) how.steps = steps;
-      if (count > 0) how.tasks = count;
+      how.steps = steps;
+      if (count) how.tasks = *count;
       if (seed) how.seed = *seed;
       const int threads = experiment.options.train.threads;
       summary = maml::evaluate(experiment, loaded_->weights, how,
@@ -218,19 +246,13 @@ public:
     return nb::make_tuple(summary.metric, array(std::move(means), {n}), array(std::move(halves), {n}));
   }
 
-  std::unique_ptr<PyAdapted> adapt(const In<float>& x, const In<float>& y, std::optional<int> steps) const {
-    nb::gil_scoped_release released;
+  std::unique_ptr<PyAdapted> adapt(const In<float>& x, const In<float>& y, std::optional<int> steps) {
     SupportSet support{{x.data(), x.data() + x.size()}, {y.data(), y.data() + y.size()}};
     AdaptOptions how;
     how.steps = steps;
     how.budget = loaded_->options.train.memory_mib << 20;
-    // A copy: the learner may go on training.
-    auto loaded = std::make_shared<LoadedModel>();
-    loaded->options = loaded_->options;
-    loaded->model = model_of(loaded_->options, loaded_->model->foreign() ? loaded_->model.get() : nullptr);
-    loaded->weights = loaded_->weights;
-    loaded->iteration = loaded_->iteration;
-    loaded->isa = loaded_->isa;
+    auto loaded = copy();
+    nb::gil_scoped_release released;
     AdaptedModel adapted = maml::adapt(*loaded, std::move(support), how);
     return std::make_unique<PyAdapted>(std::move(loaded), std::move(adapted));
   }
@@ -244,10 +266,12 @@ public:
     if (data.columns.empty()) return {};
     return table_columns(*loaded_, "model");
   }
-  std::int64_t iteration() const { return loaded_->iteration; }
+  /// May be asked for while it trains.
+  std::int64_t iteration() const { return iteration_; }
 
   /// Parameters, and the inner rates where they are learned.
-  nb::dict parameters() const {
+  nb::dict parameters() {
+    const OneUser::Claim claim(user_, name_);
     const Model& model = *loaded_->model;
     nb::dict result = named(model, loaded_->weights.parameters.data());
     const InnerLoop<float> loop(model, loaded_->options.inner);
@@ -255,6 +279,7 @@ public:
     return result;
   }
   void set_parameters(const nb::dict& arrays) {
+    const OneUser::Claim claim(user_, name_);
     const Model& model = *loaded_->model;
     const InnerLoop<float> loop(model, loaded_->options.inner);
     const auto split = split_rates(model, arrays);
@@ -265,6 +290,19 @@ public:
   }
 
 private:
+  static constexpr const char* name_ = "MetaLearner";
+
+  /// The learner as it is: it may go on training.
+  std::shared_ptr<LoadedModel> copy() {
+    const OneUser::Claim claim(user_, name_);
+    auto result = std::make_shared<LoadedModel>();
+    result->options = loaded_->options;
+    result->model = model_of(loaded_->options, loaded_->model->foreign() ? loaded_->model.get() : nullptr);
+    result->weights = loaded_->weights;
+    result->iteration = loaded_->iteration;
+    result->isa = loaded_->isa;
+    return result;
+  }
   void keep_states() {
     if (!loop_) return;
     parameters_state_ = loop_->parameters_state();
@@ -283,7 +321,9 @@ private:
          " (try a smaller inner_lr or outer_lr, or clipping: outer_clip=10; the weights before it stay)");
   }
 
+  OneUser user_;
   std::shared_ptr<LoadedModel> loaded_;
+  std::atomic<std::int64_t> iteration_{0};  // that of loaded_
   std::optional<OptimiserState> parameters_state_, rates_state_;  // of a loop that is no more
   nb::object tasks_object_;                                       // keeps tasks_
   const Tasks<float>* tasks_ = nullptr;
@@ -310,7 +350,7 @@ void bind_learner(nb::module_& m) {
       .def("take_tasks", &Learner::take_tasks, nb::arg("tasks"))
       .def("run", &Learner::run, nb::arg("count"))
       .def("evaluate", &Learner::evaluate, nb::arg("tasks").none(), nb::arg("data"), nb::arg("protocol"),
-           nb::arg("steps"), nb::arg("count"), nb::arg("seed").none())
+           nb::arg("steps"), nb::arg("count").none(), nb::arg("seed").none())
       .def("adapt", &Learner::adapt, nb::arg("x"), nb::arg("y"), nb::arg("steps").none())
       .def_prop_ro("options", &Learner::options)
       .def_prop_ro("columns", &Learner::columns)

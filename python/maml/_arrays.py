@@ -12,8 +12,14 @@ Params = Mapping[str, Any]
 _F4, _F8 = np.dtype("f4"), np.dtype("f8")
 
 
+def _require_named(params: Params, name: str) -> None:
+    if not isinstance(params, Mapping):
+        raise Error(f"[{name}] is a {type(params).__name__}, but must be named arrays (as model.init() gives)")
+
+
 def dtype_of(params: Params, dtype: Any) -> np.dtype:
     """float64 where asked for, or where any parameter is; else float32."""
+    _require_named(params, "params")
     if dtype is None:
         return np.dtype("f8" if any(np.asarray(value).dtype == np.float64 for value in params.values()) else "f4")
     try:
@@ -35,13 +41,25 @@ def call(name: str, dtype: np.dtype) -> Any:
 
 def border(params: Params, name: str = "params") -> dict[str, np.ndarray]:
     """Named arrays as the engine takes them over the border."""
-    if not isinstance(params, Mapping):
-        raise Error(f"[{name}] is a {type(params).__name__}, but must be named arrays (as model.init() gives)")
+    _require_named(params, name)
     return {str(key): np.asarray(value, np.float64, order="C") for key, value in params.items()}
+
+
+def initial(own: Any, seed: int, dtype: Any) -> dict[str, np.ndarray]:
+    """Initial parameters of the engine's model."""
+    return getattr(own, f"init_{suffix(dtype_of({}, dtype))}")(seed)
 
 
 def shape_text(shape: Sequence[int]) -> str:
     return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def require_outputs(outputs: Any, rows: int, width: int, name: str) -> Any:
+    """The outputs, of any framework; name: of what gave them."""
+    if tuple(np.shape(outputs)) != (rows, width):
+        raise Error(f"[{name}] gave outputs of shape {shape_text(np.shape(outputs))}, but must give (rows, outputs): "
+                    f"{shape_text((rows, width))}")
+    return outputs
 
 
 def inputs(model: Any, x: Any, name: str, dtype: np.dtype) -> np.ndarray:

@@ -87,8 +87,9 @@ class Adaptation:
         losses, v = adaptation.query()          # at theta_K
         gradient = adaptation.vjp(v)            # J^T v, J = d theta_K / d theta_0
 
-    Arguments as for meta_gradient. Named arrays of several tasks have the task as first extent: (tasks, ..shape).
-    Tasks with unequal numbers of rows may stand in a list. Ctrl-C ends a call between two groups of tasks.
+    Arguments as for meta_gradient, but dtype is float32 unless it says float64. Named arrays of several tasks have the
+    task as first extent: (tasks, ..shape). Tasks with unequal numbers of rows may stand in a list. Ctrl-C ends a call
+    between two groups of tasks. One thread at a time may use it.
     """
 
     def __init__(self, model: Model | Objective, support: Any, query: Any, *, inner_lr: Any = 0.01,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _arrays
 from ._maml import Error
 
 
@@ -43,7 +44,8 @@ def objective(make: Any, apply: Any, params: Any, *, loss: Any, name: str, **siz
     judge = loss if callable(loss) else {"mse": mse, "cross_entropy": cross_entropy}[loss]
 
     def outputs_of(flat: list[Any], x: Any) -> Any:
-        return apply(jax.tree_util.tree_unflatten(tree, flat), x)
+        outputs = apply(jax.tree_util.tree_unflatten(tree, flat), x)
+        return _arrays.require_outputs(outputs, len(x), sizes["outputs"], f"{name}.apply")
 
     def loss_of(flat: list[Any], x: Any, y: Any) -> Any:
         return judge(outputs_of(flat, x), y)

@@ -30,6 +30,15 @@ class Score(NamedTuple):
     ci95_by_step: np.ndarray
 
 
+def _labels(y: Any, rows: int) -> np.ndarray:
+    """Class labels of any kind, one a row."""
+    labels = np.asarray(y)
+    if labels.shape != (rows,):
+        raise Error(f"[y] has shape {_arrays.shape_text(labels.shape)}, but the model wants "
+                    f"{_arrays.shape_text((rows,))}: one label a row")
+    return labels
+
+
 class AdaptedModel:
     """A model adapted to one task; MetaLearner.adapt makes it. May be used by many threads at once."""
 
@@ -69,7 +78,8 @@ class AdaptedModel:
     def score(self, x: Any, y: Any) -> float:
         """Accuracy (0 to 1), or the mean squared error, in the units of `predict`."""
         if self.classes is not None:
-            return float(np.mean(self.predict(x) == np.asarray(y)))
+            predicted = self.predict(x)
+            return float(np.mean(predicted == _labels(y, len(predicted))))
         outputs = self.outputs(x)
         y = _arrays.targets(self.model, y, len(outputs), "y", np.dtype("f8"))
         if y.shape != outputs.shape:
@@ -77,11 +87,17 @@ class AdaptedModel:
         return float(np.mean((outputs - y) ** 2))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a safetensors file; weights have PyTorch's names and layouts. Of a maml.Model the program, from
-        `make build`, reads it: `maml info` and `maml export`; `maml adapt`, where the model learned from packed
-        pictures; `maml predict`, where it learned from a table."""
+        """Writes a file that ends in .safetensors, of a maml.Model; weights have PyTorch's names and layouts. The
+        program, from `make build`, reads it: `maml info` and `maml export`; `maml adapt`, where the model learned from
+        packed pictures; `maml predict`, where it learned from a table."""
+        name = os.fspath(path)
+        if isinstance(self.model, Objective):
+            raise Error(f"[{name}] could not be read again: the functions of {self.model.name} are in no file (keep "
+                        "params, its adapted parameters)")
+        if not name.endswith(".safetensors"):
+            raise Error(f"[{name}] could not be read again (call it something.safetensors)")
         names = [] if self.classes is None else [str(name) for name in self.classes]
-        self._own.save(os.fspath(path), names)
+        self._own.save(name, names)
 
 
 class MetaLearner:
@@ -98,6 +114,7 @@ class MetaLearner:
     for the dot: outer_lr (or outer_rate), data_tasks (tasks of a meta-batch, 25), data_ways, data_shots,
     data_query_shots, inner_learned="layer", outer_schedule="cosine", train_memory_mib, seed, threads, ..;
     maml.options() lists them. None: as the preset says, or without one the key's default, of inner_lr 0.01.
+    A learner takes one call at a time; others are refused meanwhile, but for iteration and config.
     """
 
     def __init__(self, model: Model | Objective | str, algorithm: str | None = None, *, inner_lr: Any = None,
@@ -273,6 +290,8 @@ class MetaLearner:
         """
         options, by_engine = self._data(tasks)
         steps = options.inner_steps if steps is None else int(steps)
+        if count is not None and count < 1:
+            raise Error(f"[count] is {count}, but must be 1 or above")
         given = None
         if not by_engine:
             source = _tasks.source_of(self.model, tasks, self._sizes(options))
@@ -286,7 +305,7 @@ class MetaLearner:
                 raise Error("[tasks] has no task to judge")
             count = len(drawn)
             given = _tasks.own(self.model, drawn, self._own.columns)
-        metric, means, halves = self._own.evaluate(given, options, protocol, steps, count or 0, seed)
+        metric, means, halves = self._own.evaluate(given, options, protocol, steps, count, seed)
         return Score(metric, float(means[-1]), float(halves[-1]), means, halves)
 
     def adapt(self, x: Any, y: Any, *, steps: int | None = None) -> AdaptedModel:
@@ -296,11 +315,7 @@ class MetaLearner:
         columns, classes = self._own.columns, None
         x = _arrays.engine_inputs(self.model, x, "x", columns)
         if self.model.is_classifier:
-            labels = np.asarray(y)
-            if labels.shape != (len(x),):
-                raise Error(f"[y] has shape {_arrays.shape_text(labels.shape)}, but the model wants "
-                            f"{_arrays.shape_text((len(x),))}: one label a row")
-            classes, place = np.unique(labels, return_inverse=True)
+            classes, place = np.unique(_labels(y, len(x)), return_inverse=True)
             values = place.astype("f4")
         else:
             values = _arrays.engine_targets(self.model, y, len(x), "y", columns)
@@ -320,7 +335,8 @@ class MetaLearner:
     def load(cls, path: str | os.PathLike[str], model: Objective | None = None, *, best: bool = True) -> "MetaLearner":
         """The learner of a run folder, written by `save` or by `maml train`; `fit` goes on from there, without tasks on
         those of the run, where the engine draws them. Keywords are as the run's config says. model: the objective,
-        where it was one. best: the weights of the best validation, where the run had any."""
+        where it was one. best: the weights of the best validation, where the run had any; without the state of the
+        optimiser, so to go on as the run would have, take best=False."""
         name = os.fspath(path)
         config = os.path.join(name, "config.toml")
         if not os.path.isfile(config):

@@ -3,8 +3,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _maml, _options
-from ._arrays import dtype_of, suffix
+from . import _arrays, _maml, _options
 from ._maml import Error
 
 
@@ -73,7 +72,7 @@ class Model:
     def init(self, seed: int = 0, dtype: Any = "float32") -> dict[str, np.ndarray]:
         """Initial parameters by name, a function of the seed alone: conv1.weight (out, in, kh, kw), linear1.weight
         (out, in), .. The values are those of float32 in either dtype."""
-        return getattr(self._own, f"init_{suffix(dtype_of({}, dtype))}")(seed)
+        return _arrays.initial(self._own, seed, dtype)
 
     def __repr__(self) -> str:
         return f"maml.Model(input={list(self.input)}, {self.size} parameters, loss={self.loss!r})"

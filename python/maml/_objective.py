@@ -55,8 +55,7 @@ class Objective:
         if not self.input or min(self.input) < 1 or self.outputs < 1 or self.targets < 1:
             raise Error(f"[{name}] has input {list(self.input)}, outputs {self.outputs} and targets {self.targets}, "
                         "but all of them must be at least 1")
-        self._params = arrays
-        calls = _Calls(name, self.shapes, loss, gradient, hvp, predict, self.is_classifier)
+        calls = _Calls(name, self.shapes, loss, gradient, hvp, predict, self.is_classifier, self.outputs)
         metric = "loss" if predict is None else "accuracy" if classifier else "mse"
         if metric == "mse" and self.targets != self.outputs:
             metric, calls.measures_loss = "loss", True
@@ -77,8 +76,7 @@ class Objective:
 
     def init(self, seed: int = 0, dtype: Any = "float32") -> Arrays:
         """The initial arrays, whatever the seed."""
-        kind = _arrays.dtype_of({}, dtype)
-        return {key: value.astype(kind) for key, value in self._params.items()}
+        return _arrays.initial(self._own, seed, dtype)
 
     def __repr__(self) -> str:
         return f"maml.Objective({self.name!r}, input={list(self.input)}, {self.size} parameters)"
@@ -119,8 +117,8 @@ class _Calls:
     """What the engine calls (bindings/objective.cpp): flat arrays of its type in and out."""
 
     def __init__(self, name: str, shapes: Mapping[str, tuple[int, ...]], loss: Any, gradient: Any, hvp: Any,
-                 predict: Any, labels: bool):
-        self.name, self.labels = name, labels
+                 predict: Any, labels: bool, width: int):
+        self.name, self.labels, self.width = name, labels, width
         self.measures_loss = predict is None
         self.loss_of, self.gradient_of, self.hvp_of, self.predict_of = loss, gradient, hvp, predict
         self.parts, at = [], 0
@@ -156,10 +154,14 @@ class _Calls:
                         "give one number (take the mean over the rows)")
         return float(value)
 
+    def predicted(self, params: Arrays, x: np.ndarray) -> np.ndarray:
+        outputs = np.asarray(self.predict_of(params, x))
+        return _arrays.require_outputs(outputs, len(x), self.width, f"{self.name}.predict")
+
     def metric(self, params: Arrays, x: np.ndarray, y: np.ndarray, loss: float) -> float:
         if self.measures_loss:
             return loss
-        outputs = np.asarray(self.predict_of(params, x))
+        outputs = self.predicted(params, x)
         return float(np.mean(outputs.argmax(1) == y) if self.labels else np.mean((outputs - y) ** 2))
 
     def evaluate(self, theta: np.ndarray, x: np.ndarray, y: np.ndarray, measures: bool) -> tuple[float, float]:
@@ -181,4 +183,4 @@ class _Calls:
         return self.flat(self.hvp_of(self.named(theta), x, self.targets(y), self.named(v)), "hvp", theta.dtype)
 
     def outputs(self, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(np.asarray(self.predict_of(self.named(theta), x)), theta.dtype)
+        return np.ascontiguousarray(self.predicted(self.named(theta), x), theta.dtype)

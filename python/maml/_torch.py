@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from . import _arrays
 from ._maml import Error
+
+# A functional call puts its parameters into the module for so long, and flags of torch are the process's.
+_LOCK = threading.RLock()
 
 
 @contextlib.contextmanager
@@ -48,7 +52,6 @@ def objective(make: Any, module: Any, *, loss: Any, name: str, **sizes: Any) -> 
     device = next(iter(learned.values())).device
     judge = loss if callable(loss) else {"mse": torch.nn.functional.mse_loss,
                                          "cross_entropy": torch.nn.functional.cross_entropy}[loss]
-    lock = threading.RLock()  # a functional call puts its parameters into the module for so long
 
     def tensors(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         return {key: torch.from_numpy(np.ascontiguousarray(value)).to(device) for key, value in arrays.items()}
@@ -58,7 +61,8 @@ def objective(make: Any, module: Any, *, loss: Any, name: str, **sizes: Any) -> 
         kind = next(iter(theta.values())).dtype
         rest = {key: value.detach().to(kind, copy=True) if value.is_floating_point() else value.detach().clone()
                 for key, value in [*module.named_buffers(), *module.named_parameters()] if key not in learned}
-        return torch.func.functional_call(module, {**rest, **theta}, (x,))
+        outputs = torch.func.functional_call(module, {**rest, **theta}, (x,))
+        return _arrays.require_outputs(outputs, len(x), sizes["outputs"], name)
 
     def loss_of(theta: dict[str, Any], x: np.ndarray, y: np.ndarray) -> Any:
         batch = tensors({"x": x, "y": y})
@@ -77,25 +81,25 @@ def objective(make: Any, module: Any, *, loss: Any, name: str, **sizes: Any) -> 
         return {key: value.detach().cpu().numpy() for key, value in zip(learned, values)}
 
     def call_loss(theta: Any, x: Any, y: Any) -> float:
-        with lock, _twice_differentiable(torch), torch.no_grad():
+        with _LOCK, _twice_differentiable(torch), torch.no_grad():
             return float(loss_of(tensors(theta), x, y))
 
     def call_gradient(theta: Any, x: Any, y: Any) -> Any:
-        with lock, _twice_differentiable(torch), torch.enable_grad():
+        with _LOCK, _twice_differentiable(torch), torch.enable_grad():
             _require_no_dropout(module, name)
             at = leaves(theta)
             value = loss_of(at, x, y)
             return float(value.detach()), named(gradients(value, at))
 
     def call_hvp(theta: Any, x: Any, y: Any, v: Any) -> Any:
-        with lock, _twice_differentiable(torch), torch.enable_grad():
+        with _LOCK, _twice_differentiable(torch), torch.enable_grad():
             at, direction = leaves(theta), tensors(v)
             gradient = gradients(loss_of(at, x, y), at, create_graph=True)
             along = sum((g * direction[key]).sum() for key, g in zip(at, gradient))
             return named(gradients(along, at))
 
     def call_outputs(theta: Any, x: Any) -> np.ndarray:
-        with lock, _twice_differentiable(torch), torch.no_grad():
+        with _LOCK, _twice_differentiable(torch), torch.no_grad():
             return outputs_of(tensors(theta), tensors({"x": x})["x"]).cpu().numpy()
 
     _require_no_dropout(module, name)

@@ -281,6 +281,7 @@ def test_the_gil_is_released(rng):
     (lambda m, p: maml.meta_gradient(m, p, (np.zeros((2, 4, 3)), np.zeros((2, 4, 2))),
                                      (np.zeros((3, 4, 3)), np.zeros((3, 4, 2)))), "3 tasks, but support has 2"),
     (lambda m, p: maml.meta_gradient(m, p, [], []), "no tasks"),
+    (lambda m, p: maml.loss(m, [1, 2], np.zeros((4, 3)), np.zeros((4, 2))), r"\[params\] is a list.*named arrays"),
     (lambda m, p: maml.meta_gradient(m, p, (np.zeros((2, 4, 3)), np.zeros((2, 4, 2))),
                                      (np.zeros((2, 4, 3)), np.zeros((2, 4, 2))), algorithm="mamml"), "maml"),
     (lambda m, p: maml.Model(input=[3], layers=["liner 5"]), "linear"),

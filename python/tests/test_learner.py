@@ -113,6 +113,9 @@ def test_class_labels(rng):
     adapted = learner.adapt(x[rows], y[rows], steps=5)
     assert list(adapted.classes) == ["class 1", "class 5", "class 6"]
     assert adapted.score(x[rows], y[rows]) > 0.9
+    for labels in (y[rows][:, None], y[rows][:1]):
+        with pytest.raises(maml.Error, match=r"\[y\] has shape .*\(36,\): one label a row"):
+            adapted.score(x[rows], labels)
     assert set(adapted.predict(x[rows[:3]])) <= set(adapted.classes)
     np.testing.assert_allclose(adapted.probabilities(x[:4]).sum(1), 1, rtol=1e-6)
     assert (learner.predict(x[rows], y[rows], x[rows], steps=5) == adapted.predict(x[rows])).all()
@@ -245,7 +248,14 @@ def test_saved_and_loaded_it_goes_on_to_the_same_bits(tmp_path, algorithm):
     assert ("alpha.linear1.weight" in whole.params) == (algorithm == "meta_sgd")
     with pytest.raises(maml.Error, match="holds a run already"):
         loaded.save(tmp_path / "run")
+    (tmp_path / "run" / "saved.safetensors.tmp").mkdir()  # so that nothing can be written
+    with pytest.raises(maml.Error, match="saved.safetensors"):
+        loaded.save(tmp_path / "run", overwrite=True)
+    assert same(maml.MetaLearner.load(tmp_path / "run").params, half.params)
+    (tmp_path / "run" / "saved.safetensors.tmp").rmdir()
     loaded.save(tmp_path / "run", overwrite=True)
+    assert same(maml.MetaLearner.load(tmp_path / "run").params, whole.params)
+    assert not (tmp_path / "run" / "saved.safetensors").exists()
     with pytest.raises(maml.Error, match="is no run"):
         maml.MetaLearner.load(tmp_path)
 
@@ -327,6 +337,8 @@ def test_adapted_parameters_are_gradient_steps(rng):
         np.testing.assert_allclose(value, step[name], rtol=1e-5, atol=1e-7)
     assert adapted.predict(new).shape == (10, 1) and adapted.classes is None
     assert adapted.score(x, y) == pytest.approx(maml.loss(learner.model, adapted.params, x, y), rel=1e-5)
+    with pytest.raises(maml.Error, match="something.safetensors"):
+        adapted.save("adapted.bin")
     before = adapted.predict(new)
     learner.fit(sine, iterations=3)  # an adapted model stays as it is
     assert (adapted.predict(new) == before).all()
@@ -450,6 +462,8 @@ def test_a_progress_bar(capsys):
     (lambda l: l.fit(lambda rng: ((np.zeros((2, 3)), np.zeros(2)), (np.zeros((2, 1)), np.zeros(2))), iterations=1),
      r"support.x.*shape \(2, 3\).*\(rows, 1\)"),
     (lambda l: l.fit(sine, iterations=-1), "iterations.*-1"),
+    (lambda l: l.score(sine, count=0), "count.*0"),
+    (lambda l: l.score(sine, count=5, steps=-1), "steps.*-1"),
     (lambda l: l.adapt(np.zeros((2, 2)), np.zeros(2)), r"\[x\].*\(2, 2\)"),
     (lambda l: maml.MetaLearner(l.model, iner_lr=3), "iner_lr.*did you mean inner_lr"),
     (lambda l: maml.MetaLearner(l.model, algorithm="mamml"), "maml"),

@@ -1,6 +1,8 @@
 """Networks of other frameworks: the sweep, algorithms, training and evaluation on them, against the framework's own
 meta-gradient."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -82,6 +84,8 @@ def test_it_trains_saves_loads_and_predicts(rng, tmp_path):
     assert learner.score(tasks).metric == "mse"
     (x, y), (new, _) = tasks[0]
     np.testing.assert_allclose(learner.adapt(x, y).predict(new), plain.adapt(x, y).predict(new), rtol=1e-3, atol=1e-5)
+    with pytest.raises(maml.Error, match="functions of small are in no file"):
+        learner.adapt(x, y).save(tmp_path / "adapted.safetensors")
     learner.save(tmp_path / "run")
     loaded = maml.MetaLearner.load(tmp_path / "run", by_hand(predict=predict))
     loaded.fit(tasks, iterations=2)
@@ -106,6 +110,75 @@ def test_what_functions_give_is_checked(rng, change, message):
     objective = maml.Objective(model.init(0), **functions, input=[3], outputs=2, name="small")
     with pytest.raises(maml.Error, match=message):
         maml.meta_gradient(objective, objective.init(), *regression(rng))
+
+
+def test_outputs_without_their_last_extent_are_refused(rng):
+    # They would meet y (rows, 1) as rows x rows.
+    params = {"w": np.ones((3,))}
+    flat = lambda p, x: x @ p["w"]
+    functions = {"loss": lambda p, x, y: float(np.mean((flat(p, x) - y[:, 0]) ** 2)),
+                 "gradient": lambda p, x, y: {"w": 2 * (flat(p, x) - y[:, 0]) @ x / len(x)}}
+    x, y = rng.normal(size=(4, 3)), rng.normal(size=(4, 1))
+    by_hand = maml.Objective(params, **functions, predict=flat, input=[3], name="line")
+    learner = maml.MetaLearner(by_hand, "fomaml", data_tasks=1)
+    with pytest.raises(maml.Error, match=r"\[line.predict\] gave outputs of shape \(4,\).*\(rows, outputs\): \(4, 1\)"):
+        learner.fit([((x, y), (x, y))], iterations=1)
+    with pytest.raises(maml.Error, match="line.predict"):
+        learner.adapt(x, y).predict(x)
+
+
+def test_outputs_of_jax_without_their_last_extent_are_refused(rng):
+    peer("jax")
+    objective = maml.Objective.from_jax(lambda p, x: x @ p["w"], {"w": np.ones(3, "f4")}, input=[3])
+    with pytest.raises(maml.Error, match=r"\[jax.apply\] gave outputs of shape \(4,\).*\(4, 1\)"):
+        maml.gradient(objective, objective.init(), rng.normal(size=(4, 3)), rng.normal(size=(4, 1)))
+
+
+def test_outputs_of_torch_without_their_last_extent_are_refused(rng):
+    torch = peer("torch")
+    module = torch.nn.Sequential(torch.nn.Linear(3, 1), torch.nn.Flatten(0))
+    objective = maml.Objective.from_torch(module, input=[3])
+    with pytest.raises(maml.Error, match=r"\[torch\] gave outputs of shape \(4,\).*\(4, 1\)"):
+        maml.gradient(objective, objective.init(), rng.normal(size=(4, 3)), rng.normal(size=(4, 1)))
+
+
+def test_initial_arrays_are_the_objective_s_own():
+    params = {"w": np.ones((2, 3)), "b": 0.5}
+    objective = maml.Objective(params, lambda p, x, y: 0.0, lambda p, x, y: p, input=[3], outputs=2)
+    params["w"][:] = 7
+    for dtype in ("float32", "float64"):
+        init = objective.init(3, dtype)
+        assert (init["w"] == 1).all() and init["w"].shape == (2, 3) and init["w"].dtype == dtype
+        assert init["b"].shape == () and init["b"] == 0.5
+
+
+def test_one_call_at_a_time():
+    inside, go_on = threading.Event(), threading.Event()
+
+    def gradient(params, x, y):
+        inside.set()
+        assert go_on.wait(60)
+        return {key: 0 * value for key, value in params.items()}
+    objective = maml.Objective({"w": np.ones(3)}, lambda p, x, y: 0.0, gradient, input=[3], name="slow")
+    task = (np.zeros((4, 3)), np.zeros((4, 1)))
+    learner = maml.MetaLearner(objective, "fomaml", data_tasks=1, threads=1)
+    adaptation = maml.Adaptation(objective, [task], [task], algorithm="fomaml")
+    for call, others in [
+            (lambda: learner.fit([(task, task)], iterations=1),
+             [lambda: learner.params, lambda: learner.score([(task, task)]), lambda: learner.adapt(*task),
+              lambda: learner.fit([(task, task)], iterations=1)]),
+            (lambda: adaptation.run(objective.init()), [lambda: adaptation.run(objective.init()), adaptation.query])]:
+        inside.clear(), go_on.clear()
+        thread = threading.Thread(target=call)
+        thread.start()
+        assert inside.wait(60)
+        assert learner.iteration in (0, 1) and "fomaml" in learner.config
+        for other in others:
+            with pytest.raises(maml.Error, match="in use by another call"):
+                other()
+        go_on.set()
+        thread.join()
+    assert learner.iteration == 1 and learner.adapt(*task).params["w"].shape == (3,)
 
 
 def test_exceptions_of_functions_come_through_from_every_thread(rng):
