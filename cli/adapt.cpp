@@ -45,7 +45,7 @@ void check(const Arguments& a) {
 }
 
 LoadedModel load(const Arguments& a) {
-  LoadedModel loaded = load_run(runs_in(a.model).front());
+  LoadedModel loaded = load_run(a.model);
   for (const auto& assignment : a.set) {
     require(assignment.starts_with("data.preparation="), "--set",
             "changes data.preparation alone here, the rest is the model's own");
@@ -179,6 +179,7 @@ int run(Arguments a) {
   const std::string end = fs::path(a.picture).extension().string();
   if (end == ".png" || end == ".svg") a.picture.resize(a.picture.size() - end.size());
   check(a);
+  if (!is_adapted_file(a.model)) a.model = run_in(a.model);
   if (is_of_tables(a.model)) return run_on_tables(a);
   require(a.where.empty() && a.separator.empty(), a.model,
           "did not learn from tables, which --where and --separator are for");

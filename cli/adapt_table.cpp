@@ -63,13 +63,13 @@ void print(const TableArguments& a, const Columns& columns, int steps, const std
 
 bool is_of_tables(const std::string& model) {
   if (is_adapted_file(model)) return !read_adapted(model).loaded.options.data.columns.empty();
-  return !RunFolder::open(runs_in(model).front()).options().data.columns.empty();
+  return !RunFolder::open(model).options().data.columns.empty();
 }
 
 int adapt_table(const TableArguments& a) {
   require(!is_adapted_file(a.model), a.model,
           "is adapted already (maml predict takes it; to adapt anew, name the run)");
-  const LoadedRun loaded = load_run(runs_in(a.model).front());
+  const LoadedRun loaded = load_run(a.model);
   const Columns& columns = table_columns(loaded, a.model);
   require(!a.support.empty(), "adapt", "--support is missing (a CSV file with rows of the new task)");
   std::vector<Examples> files = {read_examples(a.support, a, columns)};

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "maml/base/error.h"
+#include "maml/base/nearest.h"
 #include "maml/train/run_folder.h"
 
 namespace maml::cli {
@@ -68,6 +69,12 @@ std::vector<std::string> runs_in(const std::string& folder) {
   paths.reserve(runs.size());
   for (auto& run : runs) paths.push_back(std::move(run.second));
   return paths;
+}
+
+std::string run_in(const std::string& folder) {
+  const auto runs = runs_in(folder);
+  require(runs.size() == 1, folder, "holds ", runs.size(), " runs (name one of them: ", join(runs), ")");
+  return runs.front();
 }
 
 bool names_adapted(const std::string& path) {

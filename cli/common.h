@@ -16,6 +16,8 @@ std::string short_name(const std::string& name);
 /// The run in a folder, or the runs in its folders seed-0, seed-1, .. by their numbers. Throws Error where it holds
 /// none.
 std::vector<std::string> runs_in(const std::string& folder);
+/// The one run that a folder is or holds. Throws Error where it holds several, and names them.
+std::string run_in(const std::string& folder);
 
 /// Whether a path is such as `maml adapt --out` gives: it ends in .safetensors, by which readers tell it from a run.
 bool names_adapted(const std::string& path);

@@ -35,19 +35,13 @@ struct Source {
   TensorFile tensors;  ///< of its weights, with the metadata that say what they are
 };
 
-std::string the_run_in(const std::string& folder) {
-  const auto runs = runs_in(folder);
-  require(runs.size() == 1, folder, "holds ", runs.size(), " runs (name one of them: ", join(runs), ")");
-  return runs.front();
-}
-
 Source read_source(const std::string& name) {
   if (is_adapted_file(name)) {
     TensorFile file = read_checked(name);
     LoadedAdapted was = to_adapted(file);
     return {std::move(was.loaded), std::move(was.adapted), std::move(file)};
   }
-  LoadedModel run = load_run(the_run_in(name));
+  LoadedModel run = load_run(name);
   TensorFile file = to_tensors(*run.model, run.options, run.weights);
   file.metadata = {{"config", to_toml(run.options)}, {"iteration", std::to_string(run.iteration)}};
   if (const auto licence = licence_of(run.options.data); !licence.empty()) file.metadata["licence"] = licence;
@@ -56,7 +50,7 @@ Source read_source(const std::string& name) {
 }
 
 void export_embed(const Arguments& a) {
-  if (!is_adapted_file(a.model)) return write_embed(a.out, load_run(the_run_in(a.model)));
+  if (!is_adapted_file(a.model)) return write_embed(a.out, load_run(a.model));
   const LoadedAdapted was = read_adapted(a.model);
   write_embed(a.out, was.loaded, was.adapted);
 }
@@ -78,7 +72,7 @@ void export_safetensors(const Arguments& a) {
 
 void export_tensorboard(const Arguments& a) {
   require(!is_adapted_file(a.model), a.model, "is an adapted model, which has no logs (name the folder of a run)");
-  write_atomically(a.out, event_file_of(RunFolder::open(the_run_in(a.model))));
+  write_atomically(a.out, event_file_of(RunFolder::open(a.model)));
 }
 
 /// What --format takes. write: makes a.out of a.model, whole or not at all; throws Error with the reason.
@@ -110,6 +104,7 @@ int run(Arguments a) {
     const std::string name = is_adapted_file(a.model) ? fs::path(a.model).stem().string() : short_name(a.model);
     a.out = name + format.extension;
   }
+  if (!is_adapted_file(a.model)) a.model = run_in(a.model);
   std::error_code unreadable;
   const bool is_itself = fs::equivalent(a.out, a.model, unreadable);
   require(!is_itself, a.out, "is what is to be exported (choose another --out)");

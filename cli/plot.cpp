@@ -21,7 +21,7 @@ int run(const Arguments& a) {
   require(a.threads >= 0, "--threads", "must be 0 (all processors) or above");
   require(a.tasks >= 2, "--tasks", "must be at least 2");
   PlotOptions options;
-  if (!a.baseline.empty()) options.baseline = runs_in(a.baseline).front();
+  if (!a.baseline.empty()) options.baseline = run_in(a.baseline);
   options.tasks = a.tasks;
   options.threads = a.threads;
   const auto runs = runs_in(a.run);

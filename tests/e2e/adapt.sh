@@ -114,6 +114,8 @@ refused '\[kept.bin\] could not be read again.*\.safetensors' adapt --query loos
 refused '\[kept\] could not be read again' adapt --query loose --out kept
 holds 'Adapted to e[0-9a-z, -]*: 2 inner steps, statistics support \([a-z0-9]+\)' "$MAML" info kept.safetensors
 refused 'is adapted already' "$MAML" adapt kept.safetensors --support letters --query loose
+mkdir several && cp -r runs/characters several/seed-0 && cp -r runs/characters several/seed-1
+refused 'several.*holds 2 runs .*several/seed-0, several/seed-1' "$MAML" adapt several --support letters --query loose
 refused '\[nowhere\] is no folder' "$MAML" adapt runs/characters --support nowhere --query loose
 refused 'has 5 classes, but the model tells 3 apart.*data.ways=5' "$MAML" adapt runs/leaves --support leaves/tree0 --query loose
 bad() {

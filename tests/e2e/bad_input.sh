@@ -88,6 +88,8 @@ refused 'other/checkpoint.safetensors.*damaged|other/checkpoint.safetensors.*end
 cp run/checkpoint.safetensors other/checkpoint.safetensors
 printf '\001' | dd of=other/checkpoint.safetensors bs=1 seek=5000 conv=notrunc status=none
 refused 'other/checkpoint.safetensors.*damaged' "$MAML" train --resume other
+mkdir several && cp -r run several/seed-0 && cp -r run several/seed-1
+refused 'several.*holds 2 runs .*several/seed-0, several/seed-1' "$MAML" plot run --baseline several
 
 # Places that cannot be written.
 touch file
