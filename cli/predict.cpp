@@ -19,10 +19,29 @@ struct Arguments {
   bool overwrite = false;
 };
 
-bool has_targets(const TextTable& table, const Columns& columns) {
-  for (const auto& target : columns.targets)
-    if (!table.has(target)) return false;
-  return true;
+/// Those of the rows that have all targets.
+RowNumbers rows_with_targets(const TextTable& table, RowNumbers rows, const Columns& columns) {
+  for (const auto& target : columns.targets) {
+    if (!table.has(target)) return {};
+    const std::size_t column = table.column(target);
+    std::erase_if(rows, [&](std::size_t row) { return table.is_missing(row, column); });
+  }
+  return rows;
+}
+
+/// `RMSE of load: 3.141`, a line for each target, of the rows that have them; nothing where none has.
+std::string errors_text(const AdaptedModel& adapted, const TextTable& table, const RowNumbers& rows,
+                        const Columns& columns) {
+  const RowNumbers judged = rows_with_targets(table, rows, columns);
+  if (judged.empty()) return "";
+  const auto errors =
+      rms_errors(adapted, inputs_in(table, judged, columns), targets_in(table, judged, columns), columns);
+  std::string text, over;
+  if (judged.size() < rows.size())
+    over = " (over " + with_commas(judged.size()) + " of " + with_commas(rows.size()) + " rows)";
+  for (std::size_t t = 0; t < errors.size(); ++t)
+    text += "RMSE of " + columns.targets[t] + ": " + table_number(errors[t]) + over + "\n";
+  return text;
 }
 
 int run(const Arguments& a) {
@@ -37,19 +56,19 @@ int run(const Arguments& a) {
   const TextTable table = read_table(a.table, parse_separator(a.separator));
   const RowNumbers rows = rows_where(table, a.where);
   require_one_task(table, rows, columns);
-  const auto x = inputs_in(table, rows, columns);
-  const std::string text = with_predictions(table, rows, columns, predicted(was.adapted, x, columns));
+  const std::string text =
+      with_predictions(table, rows, columns, predicted(was.adapted, inputs_in(table, rows, columns), columns));
+  // First: a target that is no number leaves no file.
+  const std::string errors = errors_text(was.adapted, table, rows, columns);
   if (a.out.empty()) {
-    std::cout << text;
+    std::cout << text << std::flush;
+    std::cerr << errors;
     return 0;
   }
   write_atomically(a.out, text);
   std::cout << with_commas(rows.size()) << (rows.size() == 1 ? " prediction is in " : " predictions are in ") << a.out
-            << "\n";
-  if (!has_targets(table, columns)) return 0;
-  const auto errors = rms_errors(was.adapted, x, targets_in(table, rows, columns), columns);
-  for (std::size_t t = 0; t < errors.size(); ++t)
-    std::cout << "RMSE of " << columns.targets[t] << ": " << table_number(errors[t]) << "\n";
+            << "\n"
+            << errors;
   return 0;
 }
 
@@ -70,7 +89,8 @@ void add_predict(CLI::App& program, Chosen& chosen) {
                "  maml adapt runs/sensors --support mine.csv --out mine.safetensors\n"
                "  maml predict mine.safetensors new.csv --out predictions.csv\n\n"
                "Columns are found by their names; all of them are copied, and predicted_TARGET is added, in the\n"
-               "target's own units. Where the targets are there too, their errors are told.");
+               "target's own units. The errors over the rows that have targets too are told,\n"
+               "without --out on standard error.");
   verb->callback([a, &chosen] { chosen = [a] { return run(*a); }; });
 }
 

@@ -46,6 +46,22 @@ assert list(few[0]) == ["temperature", "a note", "hour", "predicted_load"] and f
 assert [row["predicted_load"] for row in few] == [row["predicted_load"] for row in whole]
 PY
 
+# Rows with a target are judged: by a line behind what is written, or on standard error.
+predict new.csv >printed.csv 2>told.txt || failures=$((failures + 1))
+holds '' cmp printed.csv predictions.csv
+holds '^RMSE of load: [0-9.]+$' cat told.txt
+sed '2,$s/,[^,]*$/,/' new.csv >blank.csv
+sed '3,$s/,[^,]*$/,/' new.csv >one.csv
+sed '5s/,[^,]*$/,high/' new.csv >high.csv
+holds '^336 predictions are in none_judged.csv$' predict blank.csv --out none_judged.csv
+holds '^RMSE of load: [0-9.]+ \(over 1 of 336 rows\)$' predict one.csv --out one_judged.csv
+for judged in none one; do
+  holds '' cmp <(cut -d, -f5 predictions.csv) <(cut -d, -f5 ${judged}_judged.csv)
+done
+cases=$((cases + 1))
+if predict blank.csv 2>&1 | grep RMSE; then failures=$((failures + 1)); echo "FAILED: rows without a target are judged"; fi
+refused '\[high.csv:5\] column load is to be a number, but is .high' predict high.csv --out high_judged.csv
+
 # A file of many sensors: one of them is named.
 refused 'rows of 60 tasks by its column sensor \(s01, s02, s03, ..\).*--where sensor=s01' \
   "$MAML" adapt runs/sensors --support sensors.csv --out x.safetensors
