@@ -9,6 +9,7 @@
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
 #include "maml/io/csv_log.h"
+#include "maml/io/table.h"
 #include "maml/kernels/isa.h"
 
 namespace maml::cli {
@@ -103,15 +104,12 @@ std::vector<Subject> subjects(const Arguments& a) {
   return result;
 }
 
+/// By protocol: one evaluation of each model.
+using ByProtocol = std::vector<std::vector<EvaluationSummary>>;
+
 /// A row for each run, protocol and step. Nothing but names may hold what CSV wants quoted; what is not known, or not
 /// finite, is an empty cell.
-void print_csv(const std::vector<Subject>& models, const std::vector<std::vector<EvaluationSummary>>& evaluations) {
-  const auto quoted = [](const std::string& text) {
-    if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-    std::string result = "\"";
-    for (const char c : text) result += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return result + "\"";
-  };
+void print_csv(const std::vector<Subject>& models, const ByProtocol& evaluations) {
   std::cout
       << "run,protocol,split,tasks,ways,shots,query_shots,statistics,alpha,seed,iteration,metric,step,mean,ci95\n";
   for (const auto& of_protocol : evaluations)
@@ -119,7 +117,7 @@ void print_csv(const std::vector<Subject>& models, const std::vector<std::vector
       const EvaluationSummary& summary = of_protocol[i];
       const Protocol& p = summary.protocol;
       for (const auto& step : summary.steps)
-        std::cout << quoted(models[i].name) << "," << p.name << "," << p.split << "," << p.tasks << "," << p.ways << ","
+        std::cout << csv_cell(models[i].name) << "," << p.name << "," << p.split << "," << p.tasks << "," << p.ways << ","
                   << p.shots << "," << p.query_shots << "," << (p.statistics ? to_string(*p.statistics) : "") << ","
                   << (p.alpha != 0 ? shortest_text(p.alpha) : "") << "," << p.seed << ","
                   << (summary.iteration ? std::to_string(*summary.iteration) : "") << "," << summary.metric << ","
@@ -127,48 +125,63 @@ void print_csv(const std::vector<Subject>& models, const std::vector<std::vector
     }
 }
 
-int run(const Arguments& a) {
-  check(a);
-  const auto models = subjects(a);
-  const Options& options = models.front().model.options;
-  const auto wanted = protocols(a, options);
-  // By protocol: one evaluation a model.
-  std::vector<std::vector<EvaluationSummary>> evaluations(wanted.size());
-  for (const auto& subject : models) {
-    const Experiment experiment(subject.model.options);
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-      const EvaluationOptions how{.threads = a.threads, .budget = options.train.memory_mib << 20};
-      evaluations[i].push_back(evaluate(experiment, subject.model.weights, wanted[i], how));
-      if (subject.folder) evaluations[i].back().iteration = subject.model.iteration;
-      if (subject.folder && !subject.folder->is_packed() && !a.overrides())
-        save_evaluation(subject.folder->evaluation(), evaluations[i].back());
-    }
+void print_json(const ByProtocol& evaluations) {
+  if (evaluations.front().size() > 1) {
+    std::string spreads;
+    for (const auto& of_protocol : evaluations) spreads += (spreads.empty() ? "" : ", ") + spread_json(of_protocol);
+    std::cout << "{\"evaluations\": [" << spreads << "]}\n";
+    return;
   }
-  if (a.csv) {
-    print_csv(models, evaluations);
-    return 0;
-  }
-  if (a.json) {
-    if (models.size() > 1) {
-      std::string spreads;
-      for (const auto& of_protocol : evaluations) spreads += (spreads.empty() ? "" : ", ") + spread_json(of_protocol);
-      std::cout << "{\"evaluations\": [" << spreads << "]}\n";
-      return 0;
-    }
-    std::vector<EvaluationSummary> all;
-    for (const auto& of_protocol : evaluations) all.push_back(of_protocol.front());
-    std::cout << to_json(all);
-    return 0;
-  }
+  std::vector<EvaluationSummary> all;
+  for (const auto& of_protocol : evaluations) all.push_back(of_protocol.front());
+  std::cout << to_json(all);
+}
+
+void print_tables(const Arguments& a, const std::vector<Subject>& models, const ByProtocol& evaluations) {
+  const AboutOptions& about = models.front().model.options.about;
   std::cout << "\n"
-            << (options.about.title.empty() ? a.run : options.about.title)
+            << (about.title.empty() ? a.run : about.title)
             << (models.size() > 1 ? ", " + std::to_string(models.size()) + " seeds" : "") << " ("
             << isa_name(active_isa()) << ")\n";
   for (const auto& of_protocol : evaluations) {
     std::cout << "\n" << protocol_text(of_protocol.front()) << "\n\n";
     const bool shows_published = is_as_published(a, of_protocol.front().protocol);
-    print_evaluations(of_protocol, shows_published ? options.about : AboutOptions{});
+    print_evaluations(of_protocol, shows_published ? about : AboutOptions{});
   }
+}
+
+/// Puts evaluations by the protocols themselves into eval.json of their runs.
+void save(const Arguments& a, const std::vector<Subject>& models, const ByProtocol& evaluations) {
+  if (a.overrides()) return;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    if (!models[i].folder || models[i].folder->is_packed()) continue;
+    for (const auto& of_protocol : evaluations) save_evaluation(models[i].folder->evaluation(), of_protocol[i]);
+  }
+}
+
+/// Evaluates, then prints, then saves: a file that cannot be written hides no result.
+int run(const Arguments& a) {
+  check(a);
+  const auto models = subjects(a);
+  const Options& options = models.front().model.options;
+  const auto wanted = protocols(a, options);
+  const EvaluationOptions how{.threads = a.threads, .budget = options.train.memory_mib << 20};
+  ByProtocol evaluations(wanted.size());
+  for (const auto& subject : models) {
+    const Experiment experiment(subject.model.options);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      evaluations[i].push_back(evaluate(experiment, subject.model.weights, wanted[i], how));
+      if (subject.folder) evaluations[i].back().iteration = subject.model.iteration;
+    }
+  }
+  if (a.csv)
+    print_csv(models, evaluations);
+  else if (a.json)
+    print_json(evaluations);
+  else
+    print_tables(a, models, evaluations);
+  std::cout.flush();
+  save(a, models, evaluations);
   return 0;
 }
 

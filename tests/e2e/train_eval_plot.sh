@@ -16,6 +16,14 @@ assert all(row["mean"] > 0 and row["ci95"] > 0 for row in result["steps"]), resu
 PY
 "$MAML" eval run --json >own.txt
 cmp own.txt run/eval.json
+# What cannot be kept is told all the same.
+cp -r run spoilt
+echo '{' >spoilt/eval.json
+status=0
+"$MAML" eval spoilt --json >spoilt.txt 2>complaint.txt || status=$?
+test "$status" = 2
+cmp own.txt spoilt.txt
+grep -q '\[spoilt/eval.json\] holds no evaluations (remove it)' complaint.txt
 # As CSV: the same numbers, to the bit; a comma in a name is quoted.
 cp -r run 'a, "run"'
 "$MAML" eval 'a, "run"' --csv >eval.csv
