@@ -47,8 +47,10 @@ Options named_options(const std::string& name) {
 }
 
 std::string short_name(const std::string& name) {
+  std::error_code unreadable;
   fs::path path(name);
   if (!path.has_filename()) path = path.parent_path();
+  if (path.filename() == "." || path.filename() == "..") path = fs::weakly_canonical(path, unreadable);
   return ends_with(name, ".toml") ? path.stem().string() : path.filename().string();
 }
 

@@ -10,7 +10,7 @@ namespace maml::cli {
 
 /// The options that a person means: a TOML file, the folder of a run, or else the name of a preset.
 Options named_options(const std::string& name);
-/// A short name for them: the preset's, or the file's or folder's own.
+/// A short name for them: the preset's, or the file's or folder's own, whatever path leads to it.
 std::string short_name(const std::string& name);
 
 /// The run in a folder, or the runs in its folders seed-0, seed-1, .. by their numbers. Throws Error where it holds

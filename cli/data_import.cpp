@@ -1,10 +1,10 @@
 #include "maml/images/import.h"
 
 #include <charconv>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
+#include "cli/common.h"
 #include "cli/data.h"
 #include "cli/interrupt.h"
 #include "cli/progress_bar.h"
@@ -15,8 +15,6 @@
 namespace maml::cli {
 
 namespace {
-
-namespace fs = std::filesystem;
 
 using Import = ImportSummary (*)(const ImportOptions&, const ImportCallbacks&);
 
@@ -36,10 +34,7 @@ std::size_t parse_extent(const std::string& text, const std::string& whole) {
 
 /// `data/pictures.tar.gz` -> `pictures.maml`.
 std::string default_out(const std::string& input) {
-  fs::path path(input);
-  if (!path.has_filename() || path.filename() == "." || path.filename() == "..") path = fs::weakly_canonical(path);
-  if (!path.has_filename()) path = path.parent_path();
-  std::string name = path.filename().string();
+  const std::string name = short_name(input);
   for (const std::string end : {".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst"})
     if (name.size() > end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0)
       return name.substr(0, name.size() - end.size()) + ".maml";

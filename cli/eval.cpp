@@ -117,9 +117,9 @@ void print_csv(const std::vector<Subject>& models, const ByProtocol& evaluations
       const EvaluationSummary& summary = of_protocol[i];
       const Protocol& p = summary.protocol;
       for (const auto& step : summary.steps)
-        std::cout << csv_cell(models[i].name) << "," << p.name << "," << p.split << "," << p.tasks << "," << p.ways << ","
-                  << p.shots << "," << p.query_shots << "," << (p.statistics ? to_string(*p.statistics) : "") << ","
-                  << (p.alpha != 0 ? shortest_text(p.alpha) : "") << "," << p.seed << ","
+        std::cout << csv_cell(models[i].name) << "," << p.name << "," << p.split << "," << p.tasks << "," << p.ways
+                  << "," << p.shots << "," << p.query_shots << "," << (p.statistics ? to_string(*p.statistics) : "")
+                  << "," << (p.alpha != 0 ? shortest_text(p.alpha) : "") << "," << p.seed << ","
                   << (summary.iteration ? std::to_string(*summary.iteration) : "") << "," << summary.metric << ","
                   << step.step << "," << shortest_text(step.mean) << "," << shortest_text(step.ci95) << "\n";
     }

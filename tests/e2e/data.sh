@@ -21,6 +21,9 @@ holds '50 images of 12 x 14 x 1 in 10 classes' data import images leaves.tar.gz 
 mv leaves.maml first.maml
 holds '50 images' data import images leaves.tar.gz --size 12x14 --grey
 holds '' cmp leaves.maml first.maml
+# From within: the pack is called like the folder.
+holds '50 images' bash -c 'cd leaves && "$MAML" data import images .'
+holds '' rm leaves/leaves.maml
 holds ' 2 +b0/character02 +[a-z]+ +6' data show omniglot.maml --classes 9 --out sheet.png
 holds 'tree[01]/kind. +test' data show leaves.maml --split test
 holds '' python3 - <<'PY'

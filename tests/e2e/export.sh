@@ -99,6 +99,9 @@ refused 'plain.safetensors.*is no adapted model' "$MAML" export plain.safetensor
 mkdir several && cp -r runs/leaves several/seed-0 && cp -r runs/leaves several/seed-1
 refused 'several.*holds 2 runs .*several/seed-0, several/seed-1' "$MAML" export several --format onnx
 holds '^Written: seed-1.npz$' "$MAML" export several/seed-1 --format npz
+# From within: the file is called like the folder all the same.
+holds '^Written: leaves.npz$' bash -c 'cd runs/leaves && "$MAML" export . --format npz'
+holds '^Written: leaves.onnx$' bash -c 'cd runs/leaves && "$MAML" export ../leaves/ --format onnx'
 head -c 3000 adapted.safetensors >cut.safetensors
 refused 'cut.safetensors' "$MAML" export cut.safetensors --format npz
 refused '\[--csv\] does not go with --json' "$MAML" eval runs/leaves --csv --json
