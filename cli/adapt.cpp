@@ -146,7 +146,7 @@ struct Ready {
   ShownPictures shown;  ///< support is filled in
 };
 
-/// Predicts, then prints, then writes; the picture last, for want of gnuplot hides nothing else.
+/// Predicts, then writes the model, then prints; the picture last, for want of gnuplot hides nothing else.
 void answer(const Arguments& a, Ready ready) {
   const AdaptedModel& adapted = ready.adapted;
   AdaptReport& report = ready.report;

@@ -74,11 +74,11 @@ std::vector<std::size_t> rows_by_class(const std::vector<float>& labels, std::si
 
 /// A support set as a task that is adapted to and judged nowhere. Weights make the loss what it is in training, where
 /// all classes have as many rows: the mean of the classes' own means, or their sum.
-class GivenTask final : public Task<float> {
+class SupportTask final : public Task<float> {
 public:
   /// by_class: rows of each class, empty for regression.
-  GivenTask(const SupportSet& support, std::size_t rows, const std::vector<std::size_t>& by_class,
-            Normalisation normalisation) {
+  SupportTask(const SupportSet& support, std::size_t rows, const std::vector<std::size_t>& by_class,
+              Normalisation normalisation) {
     batch_.rows = rows;
     batch_.shots = by_class.empty() ? rows : by_class.front();
     batch_.x = support.x.data();
@@ -91,8 +91,8 @@ public:
       weights_.push_back(static_cast<float>(of_equal / static_cast<double>(by_class[static_cast<std::size_t>(label)])));
     batch_.weight = weights_.data();
   }
-  GivenTask(const GivenTask&) = delete;
-  GivenTask& operator=(const GivenTask&) = delete;
+  SupportTask(const SupportTask&) = delete;
+  SupportTask& operator=(const SupportTask&) = delete;
   Batch<float> support(int, Point<float>) override { return batch_; }
   Batch<float> query(Point<float>) override { return batch_; }
 
@@ -198,7 +198,7 @@ AdaptedModel adapt(const LoadedModel& loaded, SupportSet support, const AdaptOpt
   parts.state = loaded.weights.state;
   parts.parameters = loaded.weights.parameters;
 
-  GivenTask task(support, rows, by_class, model.loss().normalisation());
+  SupportTask task(support, rows, by_class, model.loss().normalisation());
   const InnerLoop<float> loop(model, loaded.options.inner, mode_of(parts.statistics), parts.state.data());
   AdaptationOptions options;
   options.steps = parts.steps;
