@@ -32,7 +32,7 @@ StepCurve step_curve(const LoadedRun& run, const PlotOptions& options) {
 std::string sibling_run(const std::string& run, const std::string& algorithm) {
   const RunFolder folder = RunFolder::open(run);
   const Options own = folder.options();
-  const auto parent = fs::absolute(folder.path()).lexically_normal().parent_path();
+  const auto parent = (fs::absolute(folder.path()) / "..").lexically_normal();
   std::set<std::string> found;
   std::error_code unreadable;
   for (const auto& entry : fs::directory_iterator(parent, unreadable)) {
@@ -48,7 +48,7 @@ std::string sibling_run(const std::string& run, const std::string& algorithm) {
     }
   }
   if (found.empty()) return "";
-  const auto relative = fs::path(folder.path()).parent_path() / fs::path(*found.begin()).filename();
+  const auto relative = fs::path(folder.path()) / ".." / fs::path(*found.begin()).filename();
   return relative.lexically_normal().string();
 }
 
@@ -62,7 +62,8 @@ PlotSummary plot_run(const std::string& path, const PlotOptions& options) {
   std::unique_ptr<LoadedRun> baseline;
   if (!summary.baseline.empty()) baseline = std::make_unique<LoadedRun>(load_run(summary.baseline));
   if (baseline && !same_tasks(own.data, baseline->options.data))
-    fail(summary.baseline, "was trained on other tasks than ", path, " (domain, ways or shots differ)");
+    fail(summary.baseline, "was trained on other tasks than ", path,
+         " (domain, ways or shots differ: name another with --baseline)");
 
   require(!options.out.empty() || !run.folder.is_packed(), path,
           "was packed for keeping, so nothing is written there (name a folder with --out)");

@@ -107,6 +107,7 @@ TEST_CASE("plots: a run's pictures, beside the baseline that lies next to it") {
   const std::string baseline = train_small(scratch, "pretrained");
   CHECK(sibling_run(run, "pretrained") == baseline);
   CHECK(sibling_run(run + "/", "pretrained") == baseline);
+  CHECK(sibling_run(run + "/.", "pretrained") == baseline);
 
   const LoadedRun loaded = load_run(run);
   const Figure learning = learning_figure(loaded);
