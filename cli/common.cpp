@@ -90,6 +90,7 @@ bool is_adapted_file(const std::string& path) {
 
 void require_free(const std::string& path, const char* flag, bool overwrite) {
   std::error_code unreadable;
+  require(!fs::is_directory(path, unreadable), path, "is a folder (name a file with ", flag, ")");
   require(overwrite || !fs::exists(path, unreadable), path, "exists already (choose another ", flag,
           ", or add --overwrite)");
 }

@@ -24,7 +24,8 @@ bool names_adapted(const std::string& path);
 /// Whether there is a file of such a path.
 bool is_adapted_file(const std::string& path);
 
-/// Throws Error where a file that is to be written is there already and may not be overwritten. flag: what names it.
+/// Throws Error where a file that is to be written is a folder, or is there already and may not be overwritten. flag:
+/// what names it.
 void require_free(const std::string& path, const char* flag, bool overwrite);
 
 /// `0..4`, `3` or `0,2,5`.

@@ -39,6 +39,7 @@ void check(const Arguments& a) {
   for (const auto& [flag, value] : {std::pair("--ways", a.ways), std::pair("--shots", a.shots),
                                     std::pair("--query-shots", a.query_shots), std::pair("--tasks", a.tasks)})
     require(!value || *value > 0, flag, "must be at least 1");
+  require(!a.steps || *a.steps >= 0, "--steps", "must be 0 or above");
   require(!a.alpha || *a.alpha > 0, "--alpha", "must be above 0");
   require(a.threads >= 0, "--threads", "must be 0 (all processors) or above");
   require(!a.json || !a.csv, "--csv", "does not go with --json (choose one)");

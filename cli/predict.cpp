@@ -47,7 +47,7 @@ std::string errors_text(const AdaptedModel& adapted, const TextTable& table, con
 int run(const Arguments& a) {
   require(!a.model.empty() && !a.table.empty(), "predict",
           "name an adapted model and a CSV file (maml predict mine.safetensors new.csv --out predictions.csv)");
-  require(is_adapted_file(a.model), a.model,
+  require(names_adapted(a.model), a.model,
           "is no adapted model (maml adapt RUN --support mine.csv --out mine.safetensors writes one)");
   if (!a.out.empty()) require_free(a.out, "--out", a.overwrite);
   const LoadedAdapted was = read_adapted(a.model);

@@ -72,7 +72,7 @@ std::vector<std::string> find_pictures(const std::string& path) {
     return {path};
   }
   auto paths = pictures_in(path);
-  require(!paths.empty(), path, "holds no PNG and no JPEG");
+  require(!paths.empty(), path, "holds no PNG and no JPEG (name a picture, or a folder with some)");
   for (auto& found : paths) found = below(path, found);
   return paths;
 }

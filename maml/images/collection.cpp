@@ -84,7 +84,7 @@ Collection::Collection(const ImportOptions& options) : options_(options) {
         ++left_out_;
     }
   }
-  require(!images.empty(), sources_text(), "holds no PNG and no JPEG");
+  require(!images.empty(), sources_text(), "holds no PNG and no JPEG (name an archive or a folder with some)");
   std::sort(images.begin(), images.end());
   const auto twice = std::adjacent_find(images.begin(), images.end(),
                                         [](const FoundImage& a, const FoundImage& b) { return a.path == b.path; });

@@ -186,7 +186,8 @@ void write_checkpoint(const std::string& path, const Model& model, const Options
 Checkpoint read_checkpoint(const std::string& path, const Model& model, const Options& options, bool same_run) {
   const TensorFile file = read_checked(path);
   const auto format = file.metadata.find("format");
-  require(format != file.metadata.end() && begins_with(format->second, "maml checkpoint"), path, "is no checkpoint");
+  require(format != file.metadata.end() && begins_with(format->second, "maml checkpoint"), path,
+          "is no checkpoint (put back the one that the training wrote)");
   require(format->second == format_name, path, "is a '", format->second, "', but this version reads '", format_name,
           "' (use the version that wrote it)");
   Checkpoint checkpoint;

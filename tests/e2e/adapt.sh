@@ -109,6 +109,7 @@ refused '\[adapt\] --support is missing' "$MAML" adapt runs/characters --query l
 refused '\[adapt\] --query is missing' adapt
 refused '\[--steps\] is -1' adapt --query loose --steps -1
 refused '\[nowhere.png\] does not exist' adapt --query nowhere.png
+mkdir nothing_in_it && refused 'nothing_in_it.*holds no PNG and no JPEG .name a picture' adapt --query nothing_in_it
 refused 'kept.safetensors.*exists already.*--overwrite' adapt --query loose --out kept.safetensors
 refused '\[kept.bin\] could not be read again.*\.safetensors' adapt --query loose --out kept.bin
 refused '\[kept\] could not be read again' adapt --query loose --out kept

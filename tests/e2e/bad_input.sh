@@ -71,6 +71,7 @@ refused 'run.*inner.steps = 1' "$MAML" train --resume run --set inner.steps=2
 refused 'run.*data.shots = 5' "$MAML" train --resume run --set data.shots=6
 refused '--shots' "$MAML" eval run --shots 0
 refused '--alpha' "$MAML" eval run --alpha -1
+refused '\[--steps\] must be 0 or above' "$MAML" eval run --steps -1
 refused 'split.*validation' "$MAML" eval run --split train
 refused 'protocol.*papr.*did you mean paper\?' "$MAML" eval run --protocol papr
 refused '--statistics.*known: transductive, support, running' "$MAML" eval run --statistics mine

@@ -150,6 +150,10 @@ refused '\-\-picture and --set are not for' adapt --query new.csv --picture x
 refused 'is adapted already' "$MAML" adapt mine.safetensors --query new.csv
 refused '\[predict\] name an adapted model' predict
 refused 'runs/sensors\] is no adapted model' "$MAML" predict runs/sensors new.csv
+refused 'nowhere.safetensors\] cannot be read: No such file' "$MAML" predict nowhere.safetensors new.csv
+mkdir folder
+refused 'folder\] is a folder .name a file with --out' predict new.csv --out folder --overwrite
+refused 'folder\] cannot be read: Is a directory .name a file' predict folder
 refused 'sensors.safetensors\] is no adapted model' "$MAML" predict sensors.safetensors new.csv
 refused 'predictions.csv\] exists already' predict new.csv --out predictions.csv
 refused 'has a column predicted_load already' predict predictions.csv

@@ -132,7 +132,8 @@ TEST_CASE("checkpoint: what belongs to something else is refused with the reason
 
   TensorFile foreign;
   write_checked(path, foreign);
-  CHECK(reason(experiment.options, true) == "[" + path + "] is no checkpoint");
+  CHECK(reason(experiment.options, true) ==
+        "[" + path + "] is no checkpoint (put back the one that the training wrote)");
   foreign.metadata["format"] = "maml checkpoint 2";
   write_checked(path, foreign);
   CHECK(reason(experiment.options, true).find("is a 'maml checkpoint 2', but this version reads") != std::string::npos);
