@@ -68,7 +68,8 @@ on_each_isa() {
 }
 
 # check NAME COMMAND...: exit status 0 passes, 77 skips (the last line of output says why), all else fails. The command
-# gets MAML (the program), BUILD (its build folder), ROOT (the repository) and TMP, a fresh folder of its own.
+# gets MAML (the program), BUILD (its build folder), ROOT (the repository) and TMP, a fresh folder of its own. Parts that
+# one which passes says it SKIPPED are shown and counted.
 check() {
   local name=$1 start=$SECONDS status=0 log=$scratch/check.log; shift
   rm -rf "$scratch/tmp"; mkdir "$scratch/tmp"
@@ -76,16 +77,22 @@ check() {
     MAML=$ROOT/build/release/maml BUILD=$ROOT/build/release TMP=$scratch/tmp \
       timeout --foreground -k 10 "${TEST_TIMEOUT:-900}" "$@"; exit $? ) >"$log" 2>&1 </dev/null || status=$?
   case $status in
-    0) passed=$((passed + 1)); echo "PASS  $name on $(active_isa) ($((SECONDS - start)) s)" ;;
+    0)
+      passed=$((passed + 1)); echo "PASS  $name on $(active_isa) ($((SECONDS - start)) s)"
+      skipped=$((skipped + $(grep -c '^SKIPPED ' "$log" || true)))
+      grep '^SKIPPED ' "$log" || true ;;
     77) skipped=$((skipped + 1)); echo "SKIPPED $name: $(tail -n 1 "$log")" ;;
     *) failed=$((failed + 1)); echo "FAIL  $name (exit status $status)"; show "$log" 100 ;;
   esac
 }
 
-# scripts FOLDER: check on each executable FOLDER/*.sh.
+# scripts FOLDER: check on each FOLDER/*.sh that is executable or begins with `#!`, so that one that cannot be run fails.
+# What is left is for the others to source.
 scripts() {
   local script
-  for script in "$1"/*.sh; do [ ! -x "$script" ] || check "$script" "$ROOT/$script"; done
+  for script in "$1"/*.sh; do
+    if [ -x "$script" ] || [ "$(head -c 2 "$script")" = '#!' ]; then check "$script" "$ROOT/$script"; fi
+  done
 }
 
 # closing: the counts, and the exit status that goes with them.
