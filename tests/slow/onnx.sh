@@ -1,17 +1,9 @@
 #!/usr/bin/env bash
 # `maml export --format onnx`: onnx's checker takes the files, and onnxruntime gives the answers of `maml adapt`, of all
-# pictures at once and of each alone. NumPy opens `--format npz`. MAML_ONNX is a Python that has onnx, onnxruntime and
-# NumPy; without it build/onnx/venv is made (60 MB; skipped where that cannot be).
+# pictures at once and of each alone. NumPy opens `--format npz`.
 set -euo pipefail
 cd "$TMP"
-venv=$ROOT/build/onnx/venv wanted=$ROOT/tests/slow/onnx_requirements.txt python=${MAML_ONNX:-$ROOT/build/onnx/venv/bin/python}
-if [ -z "${MAML_ONNX:-}" ] && ! cmp -s "$wanted" "$venv/complete"; then
-  if ! python3 -m venv "$venv" >venv.log 2>&1 ||
-    ! "$python" -m pip --disable-pip-version-check install -q -r "$wanted" >>venv.log 2>&1; then
-    echo "no onnx and onnxruntime (name a Python that has them: MAML_ONNX=...): $(tail -n 1 venv.log)"; exit 77
-  fi
-  cp "$wanted" "$venv/complete"
-fi
+source "$ROOT/tests/slow/packages.sh"
 run() { "$python" -B "$ROOT/tests/slow/onnx_runs.py" "$@"; }
 
 python3 "$ROOT/tests/e2e/draw_pictures.py"

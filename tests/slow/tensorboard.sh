@@ -1,19 +1,9 @@
 #!/usr/bin/env bash
 # TensorBoard's own package reads what we write: a run killed and resumed, its pictures, and `maml export --format
 # tensorboard` of a finished one, give the numbers of metrics.csv, timing.csv and eval.json, and its HPARAMS page.
-# MAML_TENSORBOARD is a Python that has the package tensorboard; without it that of scripts/bench-peers is tried, then
-# python3, and where none has it the test says that it was left out.
 set -euo pipefail
 cd "$TMP"
-for python in ${MAML_TENSORBOARD:-"$ROOT/build/peers/venv/bin/python" python3} ""; do
-  [ -n "$python" ] || break
-  ! "$python" -c 'import tensorboard' || break
-done
-if [ -z "$python" ]; then
-  [ -z "${MAML_TENSORBOARD:-}" ] || exit 1
-  echo "left out: no package tensorboard (name a Python that has it: MAML_TENSORBOARD=...)"
-  exit 0
-fi
+source "$ROOT/tests/slow/packages.sh"
 settings=(--set train.iterations=40 --set train.checkpoint_every=10 --set train.validate_every=20
   --set train.log_every=5 --quiet)
 "$MAML" train sinusoid-10shot "${settings[@]}" --out runs/whole
