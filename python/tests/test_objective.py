@@ -313,6 +313,7 @@ def torch_networks(torch):
     yield "transformer", Transformer(), 3, "cross_entropy"
 
 
+@pytest.mark.torch
 def test_torch_against_its_own_meta_gradient(rng):
     torch = peer("torch")
     for name, module, outputs, loss in torch_networks(torch):
@@ -344,6 +345,7 @@ def test_torch_against_its_own_meta_gradient(rng):
         assert closeness(single.gradient, wanted) < 1e-4, name
 
 
+@pytest.mark.torch
 def test_a_torch_network_learns(rng):
     torch = peer("torch")
     torch.manual_seed(0)
@@ -369,6 +371,7 @@ def test_a_torch_network_learns(rng):
     np.testing.assert_allclose(learner.adapt(x, np.sin(x), steps=0).predict(x), wanted, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.torch
 def test_torch_refusals():
     torch = peer("torch")
     with pytest.raises(maml.Error, match="dropout 0.5 in 1"):

@@ -1,5 +1,5 @@
-"""The Python blocks of the pages run, in order, each page in one namespace; those that need torch or jax only where it
-is."""
+"""The Python blocks of the pages run, in order, each page in one namespace; those that need torch or jax in a test of
+their own, with what stands before them."""
 
 import re
 from pathlib import Path
@@ -17,17 +17,17 @@ def blocks(page):
         yield text[:found.start()].count("\n") + 1, found[1]
 
 
-def run(page, tmp_path, monkeypatch):
+def run(page, tmp_path, monkeypatch, framework=None):
+    """Runs the blocks that need nothing or `framework`; gives their number."""
+    if framework:
+        peer(framework)
     monkeypatch.chdir(tmp_path)
     space = {"__name__": "page"}
     count = 0
     for line, source in blocks(page):
         needs = re.search(r"# needs (\w+)", source)
-        if needs:
-            try:
-                peer(needs[1])
-            except pytest.skip.Exception:
-                continue
+        if needs and needs[1] != framework:
+            continue
         # Lines of messages are those of the page.
         exec(compile("\n" * line + source, str(DOCS / page), "exec"), space)
         count += 1
@@ -37,6 +37,11 @@ def run(page, tmp_path, monkeypatch):
 
 def test_python_page(tmp_path, monkeypatch):
     assert run("python.md", tmp_path, monkeypatch) >= 4
+
+
+@pytest.mark.parametrize("framework", ["jax", pytest.param("torch", marks=pytest.mark.torch)])
+def test_python_page_with(framework, tmp_path, monkeypatch):
+    assert run("python.md", tmp_path, monkeypatch, framework) >= 5
 
 
 def test_tutorial(tmp_path, monkeypatch, capsys):
