@@ -62,16 +62,20 @@ holds '' "$MAML" train wave.toml --out runs/wave --quiet
 holds '' "$MAML" export runs/wave --format embed
 holds '^  5\.0 .*\(' "$BUILD/adapt_cpp" wave.maml-adapt
 
-# What is exported are the functions of the header; what is asked for, the C library and nothing of C++'s.
+# What is exported are the functions of the header; what is asked for, the C library without its heap, and nothing of
+# C++'s. The shared library's name has the header's ABI.
 nm -D --defined-only "$library" | awk '{print $3}' | sort >exported.txt
 grep -oE '\bmaml_adapt_[a-z_]+\(' "$ROOT/embed/maml_adapt.h" | tr -d '(' | sort -u >declared.txt
 grep -Fxf declared.txt exported.txt >both.txt
 holds '' cmp exported.txt both.txt
 holds '^maml_adapt_run$' cat exported.txt
 nm -u "$BUILD/embed/libmaml_adapt.a" | grep -E ' U (_Z(St|N[0-9]*St|N3hwy|n|d)|__cxa|__gxx|_Unwind)' >asked.txt
+nm -u "$BUILD/embed/libmaml_adapt.a" | grep -wE 'malloc|calloc|realloc|free|aligned_alloc|posix_memalign' >>asked.txt
 holds '' test ! -s asked.txt
 readelf -d "$library" | grep NEEDED | grep -vE 'libc\.so|libm\.so|libgcc' >needed.txt
 holds '' test ! -s needed.txt
+abi=$(sed -nE 's/^#define MAML_ADAPT_ABI ([0-9]+)$/\1/p' "$ROOT/embed/maml_adapt.h")
+holds "SONAME.*\[libmaml_adapt\.so\.$abi\]" readelf -d "$library"
 
 # Wrong input: exit status 1 and a sentence.
 says() {

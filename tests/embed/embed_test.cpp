@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <limits>
@@ -13,6 +15,7 @@
 #include "maml/export/embed.h"
 #include "maml/export/embed_format.h"
 #include "maml/train/adapted_file.h"
+#include "maml/train/inner_loop.h"
 #include "maml/train/run_folder.h"
 #include "tests/support/error_of.h"
 #include "tests/support/same_bytes.h"
@@ -74,6 +77,74 @@ void check_same(const LoadedModel& model, const std::vector<float>& labels, int 
   CHECK(maml_adapt_classes(again.context()) == adapted.classes());
   CHECK(same_bytes(again.saved(), saved));
   CHECK(again.run(support, rows, steps) == MAML_ADAPT_IS_ADAPTED);
+}
+
+/// A support set in double precision, of as many rows in each class; judged nowhere.
+class InDouble final : public Task<double> {
+public:
+  InDouble(const SupportSet& support, std::size_t shots)
+      : x_(support.x.begin(), support.x.end()), y_(support.y.begin(), support.y.end()) {
+    batch_.rows = y_.size();
+    batch_.shots = shots;
+    batch_.x = x_.data();
+    batch_.y = y_.data();
+  }
+  Batch<double> support(int, Point<double>) override { return batch_; }
+  Batch<double> query(Point<double>) override { return batch_; }
+
+private:
+  std::vector<double> x_, y_;
+  Batch<double> batch_;
+};
+
+/// What a classifier says of rows x after it adapted, all in double precision; batch norm as `adapt` has it.
+std::vector<double> outputs_in_double(const LoadedModel& model, const SupportSet& support, std::size_t shots,
+                                      const std::vector<float>& x) {
+  const Mode mode{.evaluating = true, .statistics = adapting_statistics(*model.model)};
+  const auto doubles = [](const std::vector<float>& values) {
+    return std::vector<double>(values.begin(), values.end());
+  };
+  const auto theta_0 = doubles(model.weights.parameters), rates = doubles(model.weights.rates),
+             state = doubles(model.weights.state);
+  InDouble task(support, shots);
+  AdaptationOptions options;
+  options.steps = model.options.inner.steps;
+  options.support_rows = support.y.size();
+  options.second_order = false;
+  const InnerLoop<double> loop(*model.model, model.options.inner, mode, state.data());
+  const auto adaptation = loop.adaptation(options, false);
+  adaptation->set_rates(rates.data());
+  adaptation->run(theta_0.data(), task);
+
+  std::vector<double> rows = doubles(support.x);
+  rows.insert(rows.end(), x.begin(), x.end());
+  Batch<double> batch;
+  batch.rows = rows.size() / model.model->input().size();
+  batch.support_rows = support.y.size();
+  batch.x = rows.data();
+  const std::size_t size = model.model->output().size();
+  const Predictor<double> predict(*model.model, mode, state.data());
+  std::vector<double> tape(predict.tape_size(batch.rows)), outputs(batch.rows * size);
+  predict(adaptation->theta(options.steps), batch, tape.data(), outputs.data(), 0);
+  return {outputs.begin() + static_cast<std::ptrdiff_t>(batch.support_rows * size), outputs.end()};
+}
+
+/// That what maml_adapt says after it adapted is off by rounding alone: at most so many epsilons of float, times the
+/// largest output.
+void check_rounding(const LoadedModel& model, const std::vector<float>& labels, std::size_t shots, double epsilons) {
+  const SupportSet support = support_of(model, labels);
+  const auto x = noise(11 * model.model->input().size(), 2);
+  Embedded embedded(format_embed(model), labels.size(), 4);
+  REQUIRE(embedded.run(support, labels.size()) == MAML_ADAPT_OK);
+  const auto given = embedded.outputs(x);
+  const auto exact = outputs_in_double(model, support, shots, x);
+  REQUIRE(given.size() == exact.size());
+  double largest = 0, difference = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    largest = std::max(largest, std::abs(exact[i]));
+    difference = std::max(difference, std::abs(static_cast<double>(given[i]) - exact[i]));
+  }
+  CHECK(difference <= epsilons * static_cast<double>(std::numeric_limits<float>::epsilon()) * largest);
 }
 
 std::vector<std::byte> small_file() {
@@ -143,10 +214,13 @@ TEST_CASE("maml_adapt [slow]: the models of the zoo, and large images") {
     CAPTURE(entry.path().string());
     const LoadedRun run = load_run(entry.path().string());
     check_same(run, {0, 1, 2, 3, 4}, run.options.inner.steps);
+    check_rounding(run, {0, 1, 2, 3, 4}, 1, 1000);
     ++models;
   }
   CHECK(models > 0);
-  check_same(untrained(preset("mini-imagenet-5way-1shot")), equal, 5);
+  const LoadedModel large = untrained(preset("mini-imagenet-5way-1shot"));
+  check_same(large, equal, 5);
+  check_rounding(large, equal, 2, 1000);
 }
 
 TEST_CASE("maml_adapt: a context is used again, forgets what it was adapted to, and refuses what cannot be") {
