@@ -33,9 +33,6 @@ struct maml_adapt {
 
 namespace {
 
-/// More rows at once mean nothing to anybody, and would let sizes overflow.
-constexpr std::size_t most_rows = std::size_t{1} << 20;
-
 /// Hands out parts of an arena, or only counts where there is none.
 class Arena {
 public:

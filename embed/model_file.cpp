@@ -39,7 +39,7 @@ bool header_is_possible(const FileHeader& h) {
   if (h.statistics > Statistics::running || h.sharing > Sharing::element) return false;
   if (!between(1, h.layers, most_layers) || h.frozen >= h.layers || !between(1, h.slices, most_slices)) return false;
   if (!between(1, h.parameters, most_elements) || h.state > most_elements) return false;
-  if (h.rate_sets > most_steps || h.steps > most_steps || h.support_rows > most_steps) return false;
+  if (h.rate_sets > most_steps || h.steps > most_steps || h.support_rows > most_rows) return false;
   if (!is_flag(h.is_adapted) || h.text_bytes > most_elements) return false;
   if (h.is_adapted != 0) {
     const bool keeps = h.statistics == Statistics::support;

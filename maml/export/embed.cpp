@@ -186,6 +186,10 @@ struct File {
   }
 };
 
+void require_fits(std::size_t n, std::size_t most, const char* what) {
+  require(n <= most, "export", "has ", n, " ", what, ", but maml_adapt's models end at ", most);
+}
+
 File file_of(const LoadedModel& loaded, std::optional<Statistics> statistics, const InnerLoop<float>& loop) {
   const Model& model = *loaded.model;
   const InnerOptions& inner = loaded.options.inner;
@@ -194,14 +198,12 @@ File file_of(const LoadedModel& loaded, std::optional<Statistics> statistics, co
   require(model.layer_count() > 0, "export", "is of a model without layers, which maml_adapt cannot run");
   require(inner.rule != "momentum", "inner.rule",
           "is momentum, which maml_adapt does not have (only sgd can be written)");
-  const auto fits = [](std::size_t n, std::size_t most, const char* what) {
-    require(n <= most, "export", "has ", n, " ", what, ", but maml_adapt's models end at ", most);
-  };
-  fits(model.slices().size(), embed::most_slices, "parameter slices");
-  fits(model.parameters(), embed::most_elements, "parameters");
-  fits(model.state_size(), embed::most_elements, "running statistics");
-  fits(static_cast<std::size_t>(inner.steps), embed::most_steps, "inner steps");
+  require_fits(model.slices().size(), embed::most_slices, "parameter slices");
+  require_fits(model.parameters(), embed::most_elements, "parameters");
+  require_fits(model.state_size(), embed::most_elements, "running statistics");
+  require_fits(static_cast<std::size_t>(inner.steps), embed::most_steps, "inner steps");
   Records records = records_of(loaded, loop.front_layers());
+  require_fits(records.list.size(), embed::most_layers, "layers");
   File file;
   LayerRecord input = {};
   set_input(input, model.input());
@@ -248,13 +250,16 @@ std::vector<std::byte> format_embed(const LoadedModel& loaded) {
 std::vector<std::byte> format_embed(const LoadedModel& loaded, const AdaptedModel& adapted) {
   File file = file_of(loaded, adapted.statistics(), loop_of(loaded, adapted.statistics()));
   file.header.is_adapted = 1;
+  require_fits(static_cast<std::size_t>(adapted.steps()), embed::most_steps, "inner steps");
   file.header.steps = u32(static_cast<std::size_t>(adapted.steps()));
   file.header.classes = u32(adapted.classes());
   file.parameters = adapted.parameters();
   file.state = loaded.weights.state;
   if (adapted.needs_support()) {
+    const std::size_t rows = adapted.support().x.size() / loaded.model->input().size();
+    require_fits(rows, embed::most_rows, "support rows");
     file.support = adapted.support().x;
-    file.header.support_rows = u32(file.support.size() / loaded.model->input().size());
+    file.header.support_rows = u32(rows);
   }
   return std::move(file).finish();
 }

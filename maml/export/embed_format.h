@@ -16,7 +16,7 @@ constexpr std::size_t part_alignment = 64;
 /// Bounds of what a file may ask for, beside that of its own size.
 constexpr std::uint32_t most_layers = 200, most_slices = 800, most_kernel = 255, most_extent = 8192;
 constexpr std::uint32_t most_elements = 1u << 26;  ///< of a row, and of all parameters
-constexpr std::uint32_t most_steps = 1u << 20;
+constexpr std::uint32_t most_steps = 1u << 20, most_rows = 1u << 20;
 
 enum class Loss : std::uint32_t { mse, cross_entropy };
 enum class Normalisation : std::uint32_t { mean, sum_over_shots };

@@ -415,6 +415,33 @@ TEST_CASE("maml_adapt: what it does not have is refused by name when a model is 
             .find("[conv1] has a kernel of 256") == 0);
 }
 
+TEST_CASE("maml_adapt: a model that its files have no room for is refused when it is exported") {
+  const std::vector<std::string> most(embed::most_layers, "linear 5");
+  auto more = most;
+  more.push_back("linear 5");
+  CHECK_NOTHROW((void)format_embed(untrained(classifier({5}, most))));
+  CHECK(error_of([&] { (void)format_embed(untrained(classifier({5}, more))); }) ==
+        "[export] has 201 layers, but maml_adapt's models end at 200");
+
+  const LoadedModel model = untrained(classifier({1}, {"linear 5", "batch_norm mode=support", "linear 5"}));
+  const auto error = [&](std::size_t rows, int steps) {
+    AdaptedModel::Parts parts;
+    parts.parameters = model.weights.parameters;
+    parts.state = model.weights.state;
+    parts.support.x.resize(rows);
+    parts.classes = 5;
+    parts.steps = steps;
+    parts.statistics = Statistics::support;
+    const AdaptedModel adapted(*model.model, std::move(parts));
+    return error_of([&] { (void)format_embed(model, adapted); });
+  };
+  constexpr std::size_t most_rows = embed::most_rows;
+  constexpr auto most_steps = static_cast<int>(embed::most_steps);
+  CHECK(error(most_rows, most_steps).empty());
+  CHECK(error(most_rows + 1, 1).find("[export] has 1048577 support rows") == 0);
+  CHECK(error(5, most_steps + 1).find("[export] has 1048577 inner steps") == 0);
+}
+
 TEST_CASE("maml_adapt: the checksum is XXH64") {
   std::vector<unsigned char> bytes(300);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<unsigned char>(i * 37 + 11);
