@@ -2,7 +2,7 @@
 
 // Include this before any Highway header in the files of this folder. The instruction sets are those of
 // maml/kernels/targets.h, chosen from at run time without Highway's library; or, with MAML_ADAPT_ISA of
-// cmake/maml_adapt.cmake, the one that the compiler may assume.
+// embed/CMakeLists.txt, the one that the compiler may assume.
 
 #if defined(MAML_MOST_ISA_BASELINE)
 #define MAML_LEFT_OUT (HWY_AVX2 | HWY_AVX3)

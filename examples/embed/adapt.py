@@ -1,6 +1,6 @@
 """maml_adapt from Python with nothing but the standard library: what examples/embed/adapt.c does, through ctypes.
 
-    python3 adapt.py build/release/embed/libmaml_adapt.so MODEL SUPPORT QUERY [ADAPTED]
+    python3 adapt.py build/release/embed/libmaml_adapt.so MODEL SUPPORT|- QUERY [ADAPTED]
 """
 import array
 import ctypes
@@ -72,12 +72,15 @@ def floats(path):
 def main(library, model, support, query, adapted=None):
     with open(model, "rb") as file:
         adapter = Adapter(library, file.read(), 1000, 100)
-    inputs, targets = adapter.model.inputs, adapter.model.targets
-    rows, of_row, x, y = floats(support), inputs + targets, array.array("f"), array.array("f")
-    for begin in range(0, len(rows), of_row):
-        x += rows[begin:begin + inputs]
-        y += rows[begin + inputs:begin + of_row]
-    adapter.run(x, y)
+    if adapter.model.terms:
+        print(adapter.model.terms.decode(), file=sys.stderr)
+    if support != "-":
+        inputs, targets = adapter.model.inputs, adapter.model.targets
+        rows, of_row, x, y = floats(support), inputs + targets, array.array("f"), array.array("f")
+        for begin in range(0, len(rows), of_row):
+            x += rows[begin:begin + inputs]
+            y += rows[begin + inputs:begin + of_row]
+        adapter.run(x, y)
     outputs = adapter.predict(floats(query))
     for begin in range(0, len(outputs), adapter.model.outputs):
         print(*(f"{value:.9g}" for value in outputs[begin:begin + adapter.model.outputs]))

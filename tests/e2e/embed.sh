@@ -48,8 +48,11 @@ holds '[0-9] -?[0-9]' cat first.txt
 
 # The same through ctypes.
 library=$BUILD/embed/libmaml_adapt.so
-holds '' python3 "$ROOT/examples/embed/adapt.py" "$library" leaves.maml-adapt support.f32 query.f32 python.maml-adapt
+in_python() { python3 "$ROOT/examples/embed/adapt.py" "$library" "$@"; }
+holds '' in_python leaves.maml-adapt support.f32 query.f32 python.maml-adapt
 holds '' cmp python.maml-adapt adapted.maml-adapt
+in_python python.maml-adapt - query.f32 >third.txt
+holds '' cmp first.txt third.txt
 
 # A regressor in C++.
 cat >wave.toml <<'TOML'
