@@ -49,10 +49,23 @@ Source read_source(const std::string& name) {
   return {std::move(run), std::move(as_it_is), std::move(file)};
 }
 
+/// A notice of what the model file of a table leaves to the program that uses it. name: what the model came from.
+void say_what_is_left(const std::string& name, const DataOptions& data) {
+  if (data.columns.empty()) return;
+  std::cerr << "maml: the model takes and gives standardised values: data.means and data.deviations, which `maml info "
+            << name << "` shows, say of what (docs/embedding.md)\n";
+}
+
 void export_embed(const Arguments& a) {
-  if (!is_adapted_file(a.model)) return write_embed(a.out, load_run(a.model));
-  const LoadedAdapted was = read_adapted(a.model);
-  write_embed(a.out, was.loaded, was.adapted);
+  if (is_adapted_file(a.model)) {
+    const LoadedAdapted was = read_adapted(a.model);
+    write_embed(a.out, was.loaded, was.adapted);
+    say_what_is_left(a.model, was.loaded.options.data);
+    return;
+  }
+  const LoadedRun run = load_run(a.model);
+  write_embed(a.out, run);
+  say_what_is_left(a.model, run.options.data);
 }
 
 void export_npz(const Arguments& a) {

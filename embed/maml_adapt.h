@@ -90,12 +90,15 @@ MAML_ADAPT_API int maml_adapt_create(const void* file, size_t file_bytes, size_t
 #define MAML_ADAPT_TRAINED_STEPS (-1)
 
 /* Adapts the trained model to these rows, by so many inner steps; what the context was adapted to before is forgotten.
-   x: rows times inputs; y: rows times targets. Every class counts as much as any other, however many rows it has. */
+   x: rows times inputs; y: rows times targets. Every class counts as much as any other, however many rows it has.
+   Both are such as the model was trained on, by the run's config, which the file does not hold: pictures prepared alike
+   (data.preparation); columns of a table, those of y too, less their means, divided by their deviations (data.means,
+   data.deviations). docs/embedding.md says more. */
 MAML_ADAPT_API int maml_adapt_run(maml_adapt* context, const float* x, const float* y, size_t rows, int steps);
 
-/* Outputs, rows times as many as the model has: values, or of a classifier what the softmax takes; the classes are
-   those of y, outputs beyond them stand for nothing. A row's outputs are the same to the bit whatever other rows are
-   asked about, unless the model is_one_batch. */
+/* Outputs, rows times as many as the model has: values (of a table standardised, as y), or of a classifier what the
+   softmax takes; the classes are those of y, outputs beyond them stand for nothing. A row's outputs are the same to the
+   bit whatever other rows are asked about, unless the model is_one_batch. */
 MAML_ADAPT_API int maml_adapt_predict(maml_adapt* context, const float* x, size_t rows, float* outputs);
 
 /* Classes that the context was adapted to; 0 for regression, and before. */

@@ -62,6 +62,32 @@ cases=$((cases + 1))
 if predict blank.csv 2>&1 | grep RMSE; then failures=$((failures + 1)); echo "FAILED: rows without a target are judged"; fi
 refused '\[high.csv:5\] column load is to be a number, but is .high' predict high.csv --out high_judged.csv
 
+# The small library, given standardised values, says the same.
+holds 'data.means and data.deviations, which .maml info runs/sensors' "$MAML" export runs/sensors --format embed
+holds 'data.means and data.deviations, which .maml info mine.safetensors' "$MAML" export mine.safetensors --format embed
+holds '' python3 -B - <<'PY'
+import array, csv, json, os, sys
+sys.path.insert(0, os.path.join(os.environ["ROOT"], "examples/embed"))
+from adapt import Adapter
+data = {}
+for line in open("runs/sensors/config.toml"):
+    key, _, value = line.partition(" = ")
+    if key in ("inputs", "targets", "means", "deviations"):
+        data[key] = json.loads(value)
+columns = dict(zip(data["inputs"] + data["targets"], zip(data["means"], data["deviations"])))
+def standardised(file, names):
+    return array.array("f", ((float(row[name]) - columns[name][0]) / columns[name][1]
+                             for row in csv.DictReader(open(file, newline="")) for name in names))
+with open("sensors.maml-adapt", "rb") as file:
+    adapter = Adapter(os.environ["BUILD"] + "/embed/libmaml_adapt.so", file.read(), 10, 100)
+adapter.run(standardised("mine.csv", data["inputs"]), standardised("mine.csv", data["targets"]))
+mean, deviation = columns["load"]
+predicted = [float(row["predicted_load"]) for row in csv.DictReader(open("predictions.csv", newline=""))]
+given = adapter.predict(standardised("new.csv", data["inputs"]))
+assert len(given) == len(predicted) == 336
+assert all(abs(y * deviation + mean - wanted) < 1e-4 * deviation for y, wanted in zip(given, predicted))
+PY
+
 # A file of many sensors: one of them is named.
 refused 'rows of 60 tasks by its column sensor \(s01, s02, s03, ..\).*--where sensor=s01' \
   "$MAML" adapt runs/sensors --support sensors.csv --out x.safetensors
