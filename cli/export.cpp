@@ -134,9 +134,10 @@ constexpr auto examples = R"(Examples:
                                                            needs one to predict
   maml export birds.safetensors --format onnx              the same as a network that onnxruntime runs: pictures in,
                                                            the probabilities that maml adapt gives out
-  maml export runs/sinusoid-10shot --format tensorboard --out logs/sinusoid.tfevents
+  mkdir -p logs/sinusoid
+  maml export runs/sinusoid-10shot --format tensorboard --out logs/sinusoid/events.tfevents
                                                            not its weights but its logs, evaluations and plots, for
-                                                           tensorboard --logdir logs
+                                                           tensorboard --logdir logs, which shows a run a folder
   maml export runs/sinusoid-10shot --format embed          sinusoid-10shot.maml-adapt, a model for the small library
                                                            maml_adapt (docs/embedding.md)
 
