@@ -9,6 +9,7 @@
 
 #include "maml/base/rng.h"
 #include "maml/export/onnx_layers.h"
+#include "maml/nn/foreign.h"
 #include "maml/train/options.h"
 #include "maml/train/support_moments.h"
 #include "tests/io/scratch_folder.h"
@@ -354,6 +355,18 @@ TEST_CASE("a flattened image has its elements by channel in the file and as in t
   const auto same_size = trained({{1, 2, 2}, {"flatten", "linear 4", "linear 1"}, "mse", "mean"});
   CHECK(parsed(format_onnx(same_size, unadapted(same_size), {}, "f")).ops() ==
         Texts{"Flatten", "Gemm", "Gemm", "Identity"});
+}
+
+TEST_CASE("a model that somebody else computes is refused") {
+  ForeignModel theirs;
+  theirs.name = "theirs";
+  theirs.input = Shape{{2}};
+  theirs.parameters.push_back({"weight", {2}, {1, 2}});
+  LoadedModel loaded;
+  loaded.model = std::make_unique<Model>(std::move(theirs));
+  loaded.weights.parameters = loaded.model->initial<float>(0);
+  CHECK(error_of([&] { (void)format_onnx(loaded, unadapted(loaded), {}, "a.onnx"); }) ==
+        "[a.onnx] cannot be written: the model has no layers of this library (export it by the framework that it is of)");
 }
 
 TEST_CASE("a kind of layer that ONNX has no form of here is refused by name") {

@@ -132,7 +132,7 @@ TEST_CASE("adapt: a call that is one batch is within the budget, or refused") {
   const AdaptedModel frugal = adapted_within(std::size_t{1} << 20);
   CHECK_THROWS_WITH_AS(frugal.outputs(x), doctest::Contains("[memory] a batch of 300 rows"), BudgetError);
   const auto few = std::span(x).first(20 * model.model->input().size());
-  CHECK(same_bytes(frugal.outputs(few), adapted_within(std::size_t{384} << 20).outputs(few)));
+  CHECK(same_bytes(frugal.outputs(few), adapted_within(default_budget).outputs(few)));
 }
 
 TEST_CASE("adapt: parameters and predictions are those of an evaluation's task, with a frozen front too") {
