@@ -214,14 +214,14 @@ TEST_CASE("maml_adapt [slow]: the models of the zoo, and large images") {
     CAPTURE(entry.path().string());
     const LoadedRun run = load_run(entry.path().string());
     check_same(run, {0, 1, 2, 3, 4}, run.options.inner.steps);
-    // Rounding turns over some of the rectifiers of trained convolutions, each worth many roundings.
-    check_rounding(run, {0, 1, 2, 3, 4}, 1, 100000);
+    check_rounding(run, {0, 1, 2, 3, 4}, 1, 1000);
     ++models;
   }
   CHECK(models > 0);
   const LoadedModel large = untrained(preset("mini-imagenet-5way-1shot"));
   check_same(large, equal, 5);
-  check_rounding(large, equal, 2, 1000);
+  // Of its millions of rectifiers and poolings rounding turns some over, each worth many roundings.
+  check_rounding(large, equal, 2, 100000);
 }
 
 TEST_CASE("maml_adapt: a context is used again, forgets what it was adapted to, and refuses what cannot be") {
