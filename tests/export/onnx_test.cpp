@@ -365,8 +365,9 @@ TEST_CASE("a model that somebody else computes is refused") {
   LoadedModel loaded;
   loaded.model = std::make_unique<Model>(std::move(theirs));
   loaded.weights.parameters = loaded.model->initial<float>(0);
-  CHECK(error_of([&] { (void)format_onnx(loaded, unadapted(loaded), {}, "a.onnx"); }) ==
-        "[a.onnx] cannot be written: the model has no layers of this library (export it by the framework that it is of)");
+  CHECK(
+      error_of([&] { (void)format_onnx(loaded, unadapted(loaded), {}, "a.onnx"); }) ==
+      "[a.onnx] cannot be written: the model has no layers of this library (export it by the framework that it is of)");
 }
 
 TEST_CASE("a kind of layer that ONNX has no form of here is refused by name") {
