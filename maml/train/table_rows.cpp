@@ -84,12 +84,15 @@ std::vector<float> targets_in(const TextTable& table, std::span<const std::size_
   return standardised(table, rows, columns, columns.inputs.size(), columns.targets.size());
 }
 
-std::vector<double> predicted(const AdaptedModel& adapted, std::span<const float> x, const Columns& columns) {
-  const auto outputs = adapted.outputs(x);
+std::vector<double> restored(std::span<const float> outputs, const Columns& columns) {
   std::vector<double> values(outputs.size());
   for (std::size_t i = 0; i < values.size(); ++i)
     values[i] = columns.restored(columns.inputs.size() + i % columns.targets.size(), static_cast<double>(outputs[i]));
   return values;
+}
+
+std::vector<double> predicted(const AdaptedModel& adapted, std::span<const float> x, const Columns& columns) {
+  return restored(adapted.outputs(x), columns);
 }
 
 std::vector<double> rms_errors(const AdaptedModel& adapted, std::span<const float> x, std::span<const float> y,

@@ -28,6 +28,8 @@ void require_one_task(const TextTable&, std::span<const std::size_t> rows, const
 std::vector<float> inputs_in(const TextTable&, std::span<const std::size_t> rows, const Columns&);
 std::vector<float> targets_in(const TextTable&, std::span<const std::size_t> rows, const Columns&);
 
+/// Outputs of a table's model in the targets' own units: rows x targets.
+std::vector<double> restored(std::span<const float> outputs, const Columns&);
 /// What an adapted model says of standardised inputs, in the targets' own units: rows x targets.
 std::vector<double> predicted(const AdaptedModel&, std::span<const float> x, const Columns&);
 

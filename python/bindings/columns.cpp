@@ -4,6 +4,7 @@
 
 #include "bindings/arrays.h"
 #include "maml/base/error.h"
+#include "maml/train/table_rows.h"
 
 namespace maml::python {
 
@@ -25,10 +26,7 @@ Out<float> standardised(const Columns& columns, const In<double>& values, std::s
 
 Out<double> restored(const Columns& columns, const In<float>& outputs) {
   const std::size_t targets = columns.targets.size();
-  std::vector<double> result(outputs.size());
-  for (std::size_t i = 0; i < result.size(); ++i)
-    result[i] = columns.restored(columns.inputs.size() + i % targets, static_cast<double>(outputs.data()[i]));
-  return array(std::move(result), {outputs.size() / targets, targets});
+  return array(maml::restored({outputs.data(), outputs.size()}, columns), {outputs.size() / targets, targets});
 }
 
 }  // namespace

@@ -16,6 +16,19 @@ import pytest
 import maml
 
 
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """Runs the program in tmp_path, where the test is too: what it printed."""
+    if "MAML" not in os.environ:
+        pytest.skip("MAML does not name the program")
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: subprocess.run([os.environ["MAML"], *arguments], text=True, capture_output=True,
+                                             check=True).stdout
+
+
 def sine(rng, rows=20):
     """A task of the sinusoid, split in two."""
     a, phase = rng.uniform(0.1, 5), rng.uniform(0, np.pi)
@@ -362,13 +375,8 @@ def test_the_program_reads_it(rng, tmp_path):
     assert maml.MetaLearner.load(tmp_path / "trained").fit(iterations=2).iteration == 12
 
 
-@pytest.mark.skipif("MAML" not in os.environ, reason="MAML does not name the program")
-def test_a_pack(tmp_path, monkeypatch):
-    root = Path(__file__).resolve().parents[2]
-    monkeypatch.chdir(tmp_path)
-    subprocess.run([sys.executable, root / "tests/e2e/draw_pictures.py"], check=True)
-    program = lambda *arguments: subprocess.run([os.environ["MAML"], *arguments], text=True, capture_output=True,
-                                                check=True).stdout
+def test_a_pack(tmp_path, program):
+    subprocess.run([sys.executable, ROOT / "tests/e2e/draw_pictures.py"], check=True)
     program("data", "import", "images", "leaves", "--split", "6/2/2", "--quiet")
     model = maml.Model(input=[20, 20, 3], layers=["conv2d 4 stride=2", "batch_norm", "relu", "global_mean", "linear 2"],
                        loss="cross_entropy")
@@ -391,13 +399,8 @@ def test_a_pack(tmp_path, monkeypatch):
     assert len(answers["predictions"]) == 10
 
 
-@pytest.mark.skipif("MAML" not in os.environ, reason="MAML does not name the program")
-def test_a_packed_table(tmp_path, monkeypatch):
-    root = Path(__file__).resolve().parents[2]
-    monkeypatch.chdir(tmp_path)
-    subprocess.run([sys.executable, root / "examples/sensors/draw_sensors.py"], check=True)
-    program = lambda *arguments: subprocess.run([os.environ["MAML"], *arguments], text=True, capture_output=True,
-                                                check=True).stdout
+def test_a_packed_table(tmp_path, program):
+    subprocess.run([sys.executable, ROOT / "examples/sensors/draw_sensors.py"], check=True)
     columns = ["--task", "sensor", "--inputs", "hour,temperature", "--targets", "load", "--quiet"]
     program("data", "import", "csv", "sensors.csv", *columns)
     read = lambda file, *names: np.column_stack([np.genfromtxt(file, delimiter=",", names=True)[n] for n in names])

@@ -4,24 +4,8 @@
 set -uo pipefail
 cd "$TMP" || exit 1
 source "$ROOT/tests/e2e/refused.sh"
-python3 "$ROOT/tests/e2e/draw_pictures.py" || exit 1
-cat - "$ROOT/tests/e2e/leaves_tasks.toml" >leaves.toml <<'TOML'
-[model]
-input = [20, 20, 3]
-layers = ["conv2d 4 kernel=3 stride=2 padding=same", "batch_norm", "relu", "flatten", "linear 2"]
-loss = "cross_entropy"
-[inner]
-learned = "layer"
-[train]
-iterations = 4
-validate_every = 0
-[eval]
-tasks = 4
-TOML
-holds '' "$MAML" data import images leaves --split 6/2/2 --quiet
-holds '' "$MAML" train leaves.toml --out runs/leaves --quiet
-mkdir two && cp -r leaves/tree0/kind0 leaves/tree0/kind2 two
-holds '' "$MAML" adapt runs/leaves --support two --query two --out adapted.safetensors
+source "$ROOT/tests/e2e/leaves.sh"
+holds '' adapted_leaves batch_norm
 
 holds '^Written: leaves.npz$' "$MAML" export runs/leaves --format npz
 holds '^Written: adapted.npz$' "$MAML" export adapted.safetensors --format npz

@@ -12,6 +12,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "maml/diff/check_task.h"
 #include "maml/export/embed.h"
 #include "maml/export/embed_format.h"
 #include "maml/train/adapted_file.h"
@@ -79,24 +80,6 @@ void check_same(const LoadedModel& model, const std::vector<float>& labels, int 
   CHECK(again.run(support, rows, steps) == MAML_ADAPT_IS_ADAPTED);
 }
 
-/// A support set in double precision, of as many rows in each class; judged nowhere.
-class InDouble final : public Task<double> {
-public:
-  InDouble(const SupportSet& support, std::size_t shots)
-      : x_(support.x.begin(), support.x.end()), y_(support.y.begin(), support.y.end()) {
-    batch_.rows = y_.size();
-    batch_.shots = shots;
-    batch_.x = x_.data();
-    batch_.y = y_.data();
-  }
-  Batch<double> support(int, Point<double>) override { return batch_; }
-  Batch<double> query(Point<double>) override { return batch_; }
-
-private:
-  std::vector<double> x_, y_;
-  Batch<double> batch_;
-};
-
 /// What a classifier says of rows x after it adapted, all in double precision; batch norm as `adapt` has it.
 std::vector<double> outputs_in_double(const LoadedModel& model, const SupportSet& support, std::size_t shots,
                                       const std::vector<float>& x) {
@@ -106,7 +89,14 @@ std::vector<double> outputs_in_double(const LoadedModel& model, const SupportSet
   };
   const auto theta_0 = doubles(model.weights.parameters), rates = doubles(model.weights.rates),
              state = doubles(model.weights.state);
-  InDouble task(support, shots);
+  CheckData data;
+  data.tasks = data.targets = 1;
+  data.inputs = model.model->input().size();
+  data.support_rows = support.y.size();
+  data.shots = shots;
+  data.x = doubles(support.x);
+  data.y = doubles(support.y);
+  CheckTask<double> task(data, 0, 1);
   AdaptationOptions options;
   options.steps = model.options.inner.steps;
   options.support_rows = support.y.size();
@@ -116,7 +106,7 @@ std::vector<double> outputs_in_double(const LoadedModel& model, const SupportSet
   adaptation->set_rates(rates.data());
   adaptation->run(theta_0.data(), task);
 
-  std::vector<double> rows = doubles(support.x);
+  std::vector<double> rows = data.x;
   rows.insert(rows.end(), x.begin(), x.end());
   Batch<double> batch;
   batch.rows = rows.size() / model.model->input().size();

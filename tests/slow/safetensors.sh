@@ -4,24 +4,8 @@
 set -euo pipefail
 cd "$TMP"
 source "$ROOT/tests/slow/packages.sh"
-python3 "$ROOT/tests/e2e/draw_pictures.py"
-cat - "$ROOT/tests/e2e/leaves_tasks.toml" >leaves.toml <<'TOML'
-[model]
-input = [20, 20, 3]
-layers = ["conv2d 4 kernel=3 stride=2 padding=same", "batch_norm mode=running", "relu", "flatten", "linear 2"]
-loss = "cross_entropy"
-[inner]
-learned = "layer"
-[train]
-iterations = 4
-validate_every = 0
-[eval]
-tasks = 4
-TOML
-"$MAML" data import images leaves --split 6/2/2 --quiet
-"$MAML" train leaves.toml --out runs/leaves --quiet
-mkdir two && cp -r leaves/tree0/kind0 leaves/tree0/kind2 two
-"$MAML" adapt runs/leaves --support two --out adapted.safetensors
+source "$ROOT/tests/e2e/leaves.sh"
+adapted_leaves 'batch_norm mode=running'
 "$MAML" export runs/leaves --format safetensors --out run.safetensors
 "$MAML" export runs/leaves --format npz --out run.npz
 "$MAML" export adapted.safetensors --format npz
