@@ -50,23 +50,30 @@ class JaxPeer:
 
     def layout(self, parameters):
         """PyTorch's layouts to these."""
-        return {name: self.turned(name, value, (2, 3, 1, 0)) for name, value in parameters.items()}
+
+        def turned(value):
+            if value.ndim == 4:
+                return value.transpose(2, 3, 1, 0)
+            if value.ndim == 2 and self.w.pool:  # features lie C, H, W at the border, H, W, C here
+                side, channels = self.side(), self.w.filters
+                return value.reshape(-1, channels, side, side).transpose(2, 3, 1, 0).reshape(-1, len(value))
+            return value.T
+
+        return {name: turned(value) for name, value in parameters.items()}
 
     def border(self, gradient):
-        return {name: self.turned(name, value, (3, 2, 0, 1)) for name, value in gradient.items()}
-
-    def turned(self, name, value, axes):
+        """These layouts to PyTorch's."""
         import numpy as np
 
-        value, out = np.asarray(value), axes[0] == 2
-        if value.ndim == 4:
-            return value.transpose(axes)
-        if value.ndim == 2 and self.w.pool:  # features lie C, H, W at the border, H, W, C here
-            side, channels = self.side(), self.w.filters
-            if out:
-                return value.reshape(-1, channels, side, side).transpose(2, 3, 1, 0).reshape(-1, len(value))
-            return value.reshape(side, side, channels, -1).transpose(3, 2, 0, 1).reshape(value.shape[1], -1)
-        return value.T if value.ndim == 2 else value
+        def turned(value):
+            if value.ndim == 4:
+                return value.transpose(3, 2, 0, 1)
+            if value.ndim == 2 and self.w.pool:
+                side, channels = self.side(), self.w.filters
+                return value.reshape(side, side, channels, -1).transpose(3, 2, 0, 1).reshape(value.shape[1], -1)
+            return value.T
+
+        return {name: turned(np.asarray(value)) for name, value in gradient.items()}
 
     def side(self):
         side = self.w.input[0]

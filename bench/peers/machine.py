@@ -11,6 +11,9 @@ import sys
 import plan
 import workloads
 
+sys.path.insert(1, str(workloads.ROOT / "bench"))
+import guard
+
 
 def versions():
     """What the tables' readers need to know of this machine and these systems."""
@@ -25,7 +28,7 @@ def versions():
     found = {name: version(name) for name in ("jax", "torch", "higher", "numpy")}
     site = pathlib.Path(sys.prefix).glob("lib/python*/site-packages/learn2learn/_version.py")
     found["learn2learn"] = next((path.read_text().split("'")[1] for path in site), "")
-    cpu = next(
+    name = next(
         (line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown"
     )
     flags = next((line.split(":", 1)[1].split() for line in open("/proc/cpuinfo") if line.startswith("flags")), [])
@@ -36,21 +39,23 @@ def versions():
     return {
         "versions": found,
         "python": platform.python_version(),
-        "cpu": cpu,
+        "cpu": f"{name} ({guard.processor()})",
         "instruction_sets": sets,
         "processors": len(os.sched_getaffinity(0)),
         "commit": commit,
     }
 
 
-def made_by(program, document):
-    """For each system what its results belong to: machine, versions, and for maml.cpp the very program."""
-    machine = [document["cpu"], *document["instruction_sets"], document["processors"]]
-    found = document["versions"]
-    needs = {system: ("numpy", *modules) for system, modules in plan.MODULES.items()}
-    made = {
-        system: json.dumps([*machine, document["python"], *(f"{name} {found[name]}" for name in names)])
-        for system, names in needs.items()
-    }
-    digest = hashlib.sha256(program.read_bytes()).hexdigest() if program.exists() else "absent"
-    return made | {"maml": json.dumps([*machine, digest])}
+def identity(program, document):
+    """What results must have in common to stand in one table: machine, versions, the very program of maml.cpp, and what
+    decides what is measured and how. As text."""
+    here = pathlib.Path(__file__).resolve().parent
+    measuring = ("peer.py", *(f"{system}_peer.py" for system in plan.MODULES), "runner.py", "workloads.py")
+    files = [*(here / name for name in measuring), *sorted((workloads.ROOT / "presets").glob("*.toml")), program]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes() if file.exists() else b"absent")
+    return json.dumps(
+        [guard.processor(), document["instruction_sets"], document["processors"], document["python"]]
+        + [document["versions"], digest.hexdigest()]
+    )

@@ -2,7 +2,8 @@
 
 Every measurement is a process of its own, pinned to as many processors as it has threads. Results go to results.jsonl
 line by line, and what is there is not measured again: a run that was broken off goes on, unless machine, versions or
-maml.cpp's program have changed since. peers.json is made of them.
+maml.cpp's program have changed since: then all is measured anew, so that what stands in one table was made in turns.
+peers.json is made of them.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import machine
 import plan
 import report
 import workloads
-from checks import check_equal, check_predictions
+from checks import broken, check_equal, check_predictions, disagreeing
 from runner import Runner
 
 ONCE = 5  # seconds an iteration from which on a form is measured in the first round alone
@@ -33,7 +34,7 @@ def parse_arguments():
     parser.add_argument("--sections", nargs="+", choices=plan.SECTIONS, help="these sections [all]")
     parser.add_argument("--systems", nargs="+", choices=plan.SYSTEMS, help="these systems; maml always [all]")
     parser.add_argument("--threads", nargs="+", type=int, choices=(1, 2), help="these numbers of threads [1 2]")
-    parser.add_argument("--repeats", type=int, help="rounds of each measurement [5; 3 for curves, starts and --quick]")
+    parser.add_argument("--repeats", type=int, help="rounds of each measurement, memory's apart [5; --quick: 3]")
     parser.add_argument("--seconds", type=float, default=1, help="for each measurement, start not counted [1]")
     parser.add_argument("--quick", action="store_true", help="the main tables of second order alone, 3 repeats")
     parser.add_argument("--fresh", action="store_true", help="forgets earlier results")
@@ -60,15 +61,17 @@ class Run:
         self.file.write_text(json.dumps(self.document, indent=1))
 
     def describe(self, present):
-        """Checks of other machines, versions or programs are forgotten."""
+        """Checks and predictions of other machines, versions or programs are forgotten."""
         document = self.document
         document |= machine.versions() | {"absent": plan.absent_systems(present, self.a.systems)}
-        before, document["made_by"] = document.get("made_by", {}), machine.made_by(self.runner.program, document)
-        if before != document["made_by"]:
+        before, document["identity"] = document.get("identity"), machine.identity(self.runner.program, document)
+        if before != document["identity"]:
             document["checks"] = []
+            self.runner.predictions(fresh=True)
 
     def check(self, measurements):
-        """Ends the program where a system computes something else than maml.cpp."""
+        """Ends the program where a system computes something else than maml.cpp. Returns those of the measurements
+        whose checks ran."""
         known = self.document.setdefault("checks", [])
         wanted = plan.checks(measurements)
         for workload, rows in check_equal(self.runner, wanted if self.a.check_only else plan.unchecked(wanted, known)):
@@ -79,16 +82,22 @@ class Run:
             kept = [row for row in self.document["checks"] if (row["workload"], row["system"], row["form"]) not in made]
             self.document["checks"] = kept + rows
             self.save()
-        failed = [row for row in self.document["checks"] if not row.get("agrees", False)]
+        self.end_if_different()
+        left_out = broken(self.document["checks"])
+        return [m for m in measurements if (m.workload, m.system, m.form) not in left_out]
+
+    def end_if_different(self):
+        failed = disagreeing(self.document.get("checks", []))
         if failed:
             names = ", ".join("{workload} {system} {form}".format(**row) for row in failed)
-            sys.exit(f"no equal meta-gradient, nothing was measured: {names} ({self.file} has the errors)")
+            sys.exit(f"no equal meta-gradient, no page: {names} ({self.file} has the differences)")
 
     def measure(self, measurements, store):
         todo = [m for m in measurements if not store.has(m)]
         self.log(f"{len(todo)} of {len(measurements)} measurements to make")
         for i, m in enumerate(todo, 1):
-            if m.round > 0 and store.seconds(dataclasses.replace(m, round=0)) > ONCE:
+            first = store.find(dataclasses.replace(m, round=0)) if m.round > 0 else None
+            if first and ("error" in first or first["seconds"] > ONCE):
                 continue
             result = self.runner.measure(m)
             store.add(m, result | {"commit": self.document["commit"]})
@@ -97,6 +106,7 @@ class Run:
         self.document["predictions"] = check_predictions(self.runner)
 
     def report(self, store):
+        self.end_if_different()
         self.document["results"] = store.results
         self.save()
         wrong = [row for row in self.document.get("predictions", []) if not row.get("agrees", True)]
@@ -112,17 +122,17 @@ def main():
     run = Run(a)
     results = a.folder / "results.jsonl"
     if a.report_only:
-        run.report(plan.Store(results, run.document.get("made_by")))
+        run.report(plan.Store(results, run.document.get("identity")))
         return
     if max(a.threads or (1, 2)) > len(os.sched_getaffinity(0)) and not a.check_only:
         sys.exit("bench-peers: there is one processor here; --threads 1 measures with that")
     present = plan.present_systems(a.systems)
     measurements = plan.measurements(present, a)
     run.describe(present)
-    run.check(measurements)
+    measurements = run.check(measurements)
     if a.check_only:
         return
-    store = plan.Store(results, run.document["made_by"], a.fresh)
+    store = plan.Store(results, run.document["identity"], a.fresh)
     run.measure(measurements, store)
     run.report(store)
 

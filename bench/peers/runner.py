@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -106,13 +107,21 @@ class Runner:
         _, error = self.call(command, 2, OMP_WAIT_POLICY="passive")
         return {"error": error} if error else {"gradient": str(out)}
 
+    def predictions(self, fresh=False):
+        """The folder of what the adaptations have predicted."""
+        folder = self.folder / "predictions"
+        if fresh:
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def measure(self, m):
         self.export(m.workload)
         flags = {"threads": m.threads, "seconds": m.seconds}
         if m.kind == "adapt":
             flags["steps"] = m.steps
-            flags["out"] = self.folder / "gradients" / f"{m.workload}.{m.system}.{m.form}.prediction.safetensors"
-            flags["out"].parent.mkdir(exist_ok=True)
+            flags["out"] = self.predictions() / f"{m.workload}.{m.system}.{m.form}.safetensors"
+            flags["out"].unlink(missing_ok=True)
         else:
             flags["started"] = time.time()
         mode = "adapt" if m.kind == "adapt" else "time"

@@ -22,8 +22,11 @@ WORDS = {
 }
 
 
-def label(system, form):
-    words = [WORDS.get(word, word) for word in form.split("+")]
+ORDERS_OF_TASKS = ("vmap", "map", "shard", "loop")
+
+
+def label(system, form, one_task=False):
+    words = [WORDS.get(word, word) for word in form.split("+") if not (one_task and word in ORDERS_OF_TASKS)]
     return ", ".join(text for text in (NAMES[system], *words) if text)
 
 
@@ -77,13 +80,10 @@ class Results:
         return [name for name in names if any(key[:2] == (kind, name) for key in self.rounds)]
 
     def best(self, kind, workload, system, threads):
-        """(seconds, form) of the system's fastest form; (None, "") where there is none."""
-        found = [
-            (self.median((kind, workload, *pair, threads)), pair[1])
-            for pair in self.forms(kind, workload)
-            if pair[0] == system and (kind, workload, *pair, threads) in self.rounds
-        ]
-        return min(found, default=(None, ""))
+        """Seconds of the system's fastest form, None where there is none."""
+        pairs = [pair for pair in self.forms(kind, workload) if pair[0] == system]
+        found = [self.median((kind, workload, *pair, threads)) for pair in pairs]
+        return min((seconds for seconds in found if seconds is not None), default=None)
 
 
 def times_table(results, kind, workload, unit=1e3):
@@ -94,35 +94,37 @@ def times_table(results, kind, workload, unit=1e3):
     for count in counts:
         found = [results.median((kind, workload, *pair, count)) for pair in pairs if pair[0] == "maml"]
         ours[count] = min((value for value in found if value), default=None)
+    named = {pair: label(*pair, one_task=kind == "adapt") for pair in pairs}
     head = ["system, form"]
     for count in counts:
         head += [f"{count} thread{'s' if count > 1 else ''}, {'ms' if unit == 1e3 else 'us'}", "spread", "to ours"]
     head.append("peak MB")
     rows, notes = [], []
     for pair in pairs:
-        row = [label(*pair)]
+        row = [named[pair]]
         for count in counts:
             key = (kind, workload, *pair, count)
             median = results.median(key)
             if median is None:
                 row += ["-", "", ""]
                 if key in results.errors:
-                    notes.append(f"{label(*pair)}, {count} thread{'s' * (count > 1)}: {results.errors[key]}")
+                    notes.append(f"{named[pair]}, {count} thread{'s' * (count > 1)}: {results.errors[key]}")
                 continue
             ratio = f"{number(median / ours[count])}" if ours[count] else ""
             row += [number(median * unit), results.spread(key), ratio]
         memory = [results.median((kind, workload, *pair, count), "peak_mb") for count in counts]
         row.append(number(memory[-1]) if memory and memory[-1] else "-")
         rows.append(row)
-    text = table(head, rows)
-    for note in dict.fromkeys(notes):
-        text += f"\n`-` {note}\n"
-    return text
+    return table(head, rows) + why_absent(notes)
 
 
-def share_of_peak(results, workload, threads):
+def why_absent(notes):
+    return "".join(f"\n`-` {note}\n" for note in dict.fromkeys(notes))
+
+
+def share_of_peak(results, workload, threads, kind="time", form="maml"):
     """(GFLOP/s, peak, percent) of maml.cpp, the peak from the same processes."""
-    rounds = results.rounds[("time", workload, "maml", "maml", threads)]
+    rounds = results.rounds[(kind, workload, "maml", form, threads)]
     speed = statistics.median(result["flop"] / result["seconds"] / 1e9 for result in rounds)
     peak = statistics.median(result["peak_gflops"] for result in rounds)
     return speed, peak, 100 * speed / peak
@@ -137,20 +139,20 @@ def of_peak(results, workload):
     return f"maml.cpp: {', '.join(parts)}.\n" if parts else ""
 
 
-def curve_table(results, kind, names, variable, field, unit):
-    """One row for each system and form, one column for each value of the variable."""
-    names = results.workloads(kind, names)
+def curve_table(results, names, variable, forms, field, unit):
+    """(table, lines of a figure): one row for each system and form, one column for each value of the variable."""
     values = [variable(name) for name in names]
-    pairs = list(dict.fromkeys(pair for name in names for pair in results.forms(kind, name) if name in names))
-    wanted = set(plan.MEMORY_FORMS if field == "peak_mb" else plan.CURVE_FORMS) | {("maml", "maml")}
-    rows, lines = [], {}
-    for pair in pairs:
-        if pair not in wanted:
+    measured = {pair for name in names for pair in results.forms("time", name)}
+    rows, lines, notes = [], {}, []
+    for pair in (("maml", "maml"), *forms):
+        if pair not in measured:
             continue
         found = []
-        for name in names:
-            counts = results.threads(kind, name)
-            found.append(results.median((kind, name, *pair, counts[-1]), field) if counts else None)
+        for name, value in zip(names, values):
+            key = ("time", name, *pair, results.threads("time", name)[-1])
+            found.append(results.median(key, field))
+            if key in results.errors:
+                notes.append(f"{label(*pair)}, at {value}: {results.errors[key]}")
         rows.append([label(*pair), *("-" if value is None else number(value * unit) for value in found)])
         lines[label(*pair)] = [(x, value * unit) for x, value in zip(values, found) if value is not None]
-    return table(["system, form", *map(str, values)], rows), lines
+    return table(["system, form", *map(str, values)], rows) + why_absent(notes), lines

@@ -9,7 +9,7 @@ export PYTHONPATH=$TMP:$ROOT/bench/peers PYTHONDONTWRITEBYTECODE=1
 
 cat >planned.py <<'PY'
 import sys
-import plan, run, runner, workloads
+import checks, plan, run, runner, workloads
 
 def planned(*flags, present=plan.SYSTEMS):
     sys.argv = ["bench-peers", *flags]
@@ -22,10 +22,14 @@ assert {m.workload for m in quick} == main
 for workload in plan.MAIN:
     forms = {("maml", "maml"), *plan.forms_of(workload)}
     assert {system for system, _ in forms} >= {"maml", "jax", "torch", "learn2learn"}, forms
-    wanted = {(*pair, threads, number) for pair in forms for threads in (1, 2) for number in (0, 1, 2)}
+    one_thread = {(system, form.replace("shard", "map")) for system, form in forms}
+    wanted = {(*pair, 2, number) for pair in forms for number in (0, 1, 2)}
+    wanted |= {(*pair, 1, number) for pair in one_thread for number in (0, 1, 2)}
     made = [(m.system, m.form, m.threads, m.round) for m in quick if m.workload == workload]
     assert set(made) == wanted and len(made) == len(wanted), (workload, set(made) ^ wanted)
-assert plan.checks(quick) == {workload: list(plan.forms_of(workload)) for workload in plan.MAIN}
+for workload, forms in plan.checks(quick).items():
+    assert set(forms) >= set(plan.forms_of(workload)), workload
+    assert {pair for pair in forms if "shard" not in pair[1]} >= {(s, f.replace("shard", "map")) for s, f in forms}
 
 everything = planned()
 assert {m.section for m in everything} == set(plan.SECTIONS)
@@ -58,6 +62,11 @@ assert plan.unchecked(wanted, [*rows, row("sinusoid", "torch", "loop")]) == {}
 broken = row("sinusoid", "torch", "loop") | {"error": "no memory"}
 assert plan.unchecked(wanted, [*rows, broken]) == {"sinusoid": wanted["sinusoid"]}
 
+# What computed something else ends the run, what computed nothing is left out of it.
+agreeing, different = (row("sinusoid", "jax", "vmap") | {"agrees": agrees} for agrees in (True, False))
+assert checks.disagreeing([agreeing, broken]) == [] and checks.disagreeing([different, broken]) == [different]
+assert checks.broken([agreeing, different, broken]) == {("sinusoid", "torch", "loop")}
+
 # All that is timed is checked, but for the longest inner loops.
 checked = {(workload, *pair) for workload, forms in plan.checks(everything).items() for pair in forms}
 timed = {(m.workload, m.system, m.form) for m in everything if m.kind == "time" and m.system != "maml"}
@@ -88,7 +97,7 @@ cat >made_up.py <<'PY'
 import json, pathlib
 import plan
 
-store = plan.Store(pathlib.Path("results/results.jsonl"))
+store = plan.Store(pathlib.Path("results/results.jsonl"), "here")
 
 def add(system, form, threads, seconds, workload="sinusoid", **more):
     for number, value in enumerate(seconds):
@@ -107,22 +116,20 @@ for steps, memory in ((1, 100), (5, 101)):
     add("torch", "loop", 2, (1,), f"mini-imagenet,steps={steps}", peak_mb=100 * memory)
 with open("results/results.jsonl", "a") as file:
     file.write('{"key": ["time", "sinus')
-again = plan.Store(pathlib.Path("results/results.jsonl"))
+again = plan.Store(pathlib.Path("results/results.jsonl"), "here")
 assert again.results == store.results
 assert again.has(plan.Measurement("second-order", "time", "sinusoid", "jax", "vmap", 2, 2))
 assert not again.has(plan.Measurement("second-order", "time", "sinusoid", "torch", "vmap", 2, 2))
 
 # What other versions, or another program of ours, have measured counts for nothing.
 m = plan.Measurement("second-order", "time", "sinusoid", "jax", "vmap", 2, 0)
-old = {system: f"{system} 1" for system in plan.SYSTEMS}
-plan.Store(pathlib.Path("versions.jsonl"), old).add(m, {"seconds": 1})
-assert plan.Store(pathlib.Path("versions.jsonl"), old).has(m)
-assert plan.Store(pathlib.Path("versions.jsonl"), old | {"torch": "torch 2"}).has(m)
-new = plan.Store(pathlib.Path("versions.jsonl"), old | {"jax": "jax 2"})
+plan.Store(pathlib.Path("versions.jsonl"), "jax 1").add(m, {"seconds": 1})
+assert plan.Store(pathlib.Path("versions.jsonl"), "jax 1").has(m)
+new = plan.Store(pathlib.Path("versions.jsonl"), "jax 2")
 assert not new.has(m) and new.results == []
 new.add(m, {"seconds": 2})
-assert new.seconds(m) == 2 and plan.Store(pathlib.Path("versions.jsonl"), old).seconds(m) == 1
-json.dump({"cpu": "Abacus 3", "processors": 2, "instruction_sets": ["avx2", "fma"], "commit": "fff0000",
+assert new.find(m)["seconds"] == 2 and plan.Store(pathlib.Path("versions.jsonl"), "jax 1").find(m)["seconds"] == 1
+json.dump({"identity": "here", "cpu": "Abacus 3", "processors": 2, "instruction_sets": ["avx2", "fma"], "commit": "fff0000",
            "python": "3.11.0", "versions": {"jax": "0.1.2", "higher": ""}, "absent": ["higher"],
            "checks": [{"workload": "sinusoid", "system": "jax", "form": "vmap", "float64": 1e-15, "float32": 2e-7,
                        "units": 1.5, "agrees": True},
@@ -158,7 +165,20 @@ has '| sinusoid | JAX, tasks by vmap | 1.0e-15 | 2.0e-07 | 1.5 |'
 has '| sinusoid | PyTorch, tasks by vmap | did not run: no such form |  |  |'
 # Without matplotlib no figure, and no link to one; without results no section.
 if grep -Eq '!\[|## (First order|Adaptation|How the time)' $page || [ -e docs/figures ]; then cat $page; exit 1; fi
-# No page of predictions that differ.
+# No page where a meta-gradient or a prediction differs.
+refused() {
+  if python3 -B "$ROOT/bench/peers/run.py" --report-only --folder results --docs docs >/dev/null 2>error.txt; then
+    echo "a page was written, wanted was: $1"
+    exit 1
+  fi
+  grep -q "$1" error.txt || { cat error.txt; exit 1; }
+  test ! -e docs
+}
+rm -r docs
+cp results/peers.json agrees.json
+sed -i 's/"agrees": true/"agrees": false/' results/peers.json
+refused 'no equal meta-gradient.* sinusoid jax vmap'
+cp agrees.json results/peers.json
 python3 - <<'PY'
 import json
 
@@ -167,10 +187,4 @@ wrong = {"workload": "sinusoid", "system": "jax", "form": "map", "difference": 0
 document["predictions"] = [wrong]
 json.dump(document, open("results/peers.json", "w"))
 PY
-rm -r docs
-if python3 -B "$ROOT/bench/peers/run.py" --report-only --folder results --docs docs >/dev/null 2>error.txt; then
-  echo "a page was written of predictions that differ"
-  exit 1
-fi
-grep -q 'predictions differ .*sinusoid jax map 1e-02' error.txt || { cat error.txt; exit 1; }
-test ! -e docs
+refused 'predictions differ .*sinusoid jax map 1e-02'
