@@ -53,6 +53,7 @@ IMAGE_FORMS = (
     ("torch", "loop"),
     ("torch", "loop+nhwc"),
     ("torch", "vmap"),
+    ("torch", "vmap+compile"),
     ("learn2learn", "loop"),
     ("higher", "loop"),
 )
@@ -162,6 +163,8 @@ def forms_of(workload):
         return SMALL_FORMS
     if workload in TWINS:
         return TWIN_FORMS
+    if workload == "omniglot-20way":
+        return (("jax", "vmap+patches"), *LARGE_IMAGE_FORMS)
     return IMAGE_FORMS if workload == "omniglot-5way" else LARGE_IMAGE_FORMS
 
 

@@ -34,7 +34,7 @@ METHOD = """\
 * Every measurement is a process of its own, pinned to as many processors as it has threads. Its first iterations are
   not counted; then blocks of at least 0.1 s for about a second, of which the median counts. In each round all systems
   take their turns; a table has the median over five rounds, and as spread the largest less the smallest over the
-  median (`once`: more than 5 s an iteration). Memory against inner steps is of one iteration each. The main tables and
+  median (`once`: more than 5 s an iteration, or 40 s to the first). Memory against inner steps is of one iteration each. The main tables and
   adaptation are on one thread and on two, all else on two.
 * `to ours` is a time over maml.cpp's at the same threads. Memory is the largest resident size of the process with the
   most threads, interpreter, libraries and compilation included.
