@@ -34,16 +34,18 @@ METHOD = """\
 * Every measurement is a process of its own, pinned to as many processors as it has threads. Its first iterations are
   not counted; then blocks of at least 0.1 s for about a second, of which the median counts. In each round all systems
   take their turns; a table has the median over five rounds, and as spread the largest less the smallest over the
-  median (`once`: more than 5 s an iteration, or 40 s to the first). Memory against inner steps is of one iteration each. The main tables and
-  adaptation are on one thread and on two, all else on two.
+  median (`once`: more than 5 s an iteration, or 40 s to the first). Memory against inner steps is of one iteration
+  each. The main tables and adaptation are on one thread and on two, all else on two.
 * `to ours` is a time over maml.cpp's at the same threads. Memory is the largest resident size of the process with the
   most threads, interpreter, libraries and compilation included.
 * The share of peak is of multiply-add chains measured in maml.cpp's processes right after its iterations
   ([performance.md](performance.md)).
 * JAX: one jit of the whole meta-iteration, which overwrites parameters and moments (donated). Up to five inner steps
   are written out, more are a scan, which keeps compilation short. On one thread there is one device, so that its tasks
-  over devices are tasks by a scan. torch.compile has the whole iteration too, in place. The other forms of PyTorch,
-  learn2learn and higher run eagerly, with PyTorch's fused Adam.
+  over devices are tasks by a scan.
+* torch.compile has the whole iteration too, in place. Of five inner steps on images it is not among the forms:
+  omniglot-20way took six minutes to compile, beside another program, and was then slower than vmap. The other forms of
+  PyTorch, learn2learn and higher run eagerly, with PyTorch's fused Adam.
 * PyTorch is the package of the Python index, which brings CUDA's libraries along; none is used. Its CPU build may
   start faster and hold less memory.
 * Left out of the check of the meta-gradient, since their graphs do not fit into memory in double precision: 20 and 50
