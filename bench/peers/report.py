@@ -33,7 +33,7 @@ METHOD = """\
   time.
 * Every measurement is a process of its own, pinned to as many processors as it has threads. Its first iterations are
   not counted; then blocks of at least 0.1 s for about a second, of which the median counts. In each round all systems
-  take their turns; a table has the median over five rounds, and as spread the largest less the smallest over the
+  take their turns; a table has the median over the rounds, and as spread the largest less the smallest over the
   median (`once`: more than 5 s an iteration, or 40 s to the first). Memory against inner steps is of one iteration
   each. The main tables and adaptation are on one thread and on two, all else on two.
 * `to ours` is a time over maml.cpp's at the same threads. Memory is the largest resident size of the process with the
@@ -79,6 +79,14 @@ def conditions(document):
     for count, found in sorted(peaks.items()):
         name = f"measured peak, {count} thread{'s' * (count > 1)}"
         rows.append([name, f"{statistics.median(found):.0f} GFLOP/s (float32, {min(found):.0f} to {max(found):.0f})"])
+    rounds = {}
+    for result in results:
+        if result["section"] != "memory":
+            part = f"{result['section']} on {result['threads']} thread{'s' * (result['threads'] > 1)}"
+            rounds[part] = max(rounds.get(part, 0), result["round"] + 1)
+    counts = sorted(set(rounds.values()), reverse=True)
+    told = [", ".join(part for part in rounds if rounds[part] == count) + f": {count}" for count in counts]
+    rows.append(["rounds", "; ".join(told) if len(counts) > 1 else str(*counts)])
     # A run that goes on where an earlier one was broken off may be of another commit.
     commits = sorted({r["commit"] for r in results if "commit" in r})
     rows.append(["maml.cpp", ", ".join(commits) or document.get("commit", "?")])
@@ -183,8 +191,7 @@ def growth(results, figures):
             continue
         if first:
             yield "## How the time grows\n"
-            rounds = min(len(found) for key, found in results.rounds.items() if key[1] in names)
-            yield f"omniglot-5way-1shot with one size changed, ms a meta-iteration, medians of {rounds} rounds.\n"
+            yield "omniglot-5way-1shot with one size changed, ms a meta-iteration, the most threads.\n"
             first = False
         sizes_of = functools.partial(size, variable)
         text, lines = curve_table(results, found, sizes_of, plan.CURVE_FORMS, "seconds", 1e3)
