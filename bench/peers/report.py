@@ -37,7 +37,7 @@ METHOD = """\
   median (`once`: more than 5 s an iteration, or 40 s to the first). Memory against inner steps is of one iteration
   each. The main tables and adaptation are on one thread and on two, all else on two.
 * `to ours` is a time over maml.cpp's at the same threads. Memory is the largest resident size of the process with the
-  most threads, interpreter, libraries and compilation included.
+  most threads, interpreter and libraries included, and compilation where no earlier process has left it in the cache.
 * The share of peak is of multiply-add chains measured in maml.cpp's processes right after its iterations
   ([performance.md](performance.md)).
 * JAX: one jit of the whole meta-iteration, which overwrites parameters and moments (donated). Up to five inner steps
