@@ -157,8 +157,8 @@ template <class T> void check(const Setting& setting, int threads, const std::st
   write_safetensors(out, file);
 }
 
-/// Calls `call` for about so many seconds, after the calls already made, in blocks of at least 0.1 s, at least three (of 0
-/// seconds: one): the median time of a call. The clock of the other systems (peer.py).
+/// Calls `call` for about so many seconds, after the calls already made, in blocks of at least 0.1 s, at least three
+/// (of 0 seconds: one): the median time of a call. The clock of the other systems (peer.py).
 template <class Call> Json timed(double seconds, Call&& call) {
   const auto run = [&](long count) {
     const double start = now();
