@@ -179,7 +179,7 @@ int run(Arguments a) {
   const std::string end = fs::path(a.picture).extension().string();
   if (end == ".png" || end == ".svg") a.picture.resize(a.picture.size() - end.size());
   check(a);
-  if (!is_adapted_file(a.model)) a.model = run_in(a.model);
+  a.model = model_in(a.model);
   if (is_of_tables(a.model)) return run_on_tables(a);
   require(a.where.empty() && a.separator.empty(), a.model,
           "did not learn from tables, which --where and --separator are for");

@@ -143,15 +143,14 @@ std::string candidates(const CLI::App& program, const std::vector<std::string>& 
   const auto options = options_of(*verb), places = places_of(*verb);
   const Place place = place_after(options, words, at, last);
   const auto equals = answer.typed.find('=');
-  if (place.is_due) {
+  const bool has_dash = answer.typed.starts_with("-");
+  if (place.is_due || (place.open && !has_dash)) {
     add_values(*place.open, answer);
-  } else if (answer.typed.starts_with("-") && equals != std::string::npos) {
+  } else if (has_dash && equals != std::string::npos) {
     answer.before = answer.typed.substr(0, equals + 1);
     if (const auto* option = find_option(options, answer.typed.substr(0, equals))) add_values(*option, answer);
-  } else if (answer.typed.starts_with("-")) {
+  } else if (has_dash) {
     add_options(options, place, answer);
-  } else if (place.open) {
-    add_values(*place.open, answer);
   } else if (!places.empty() && (place.plain < places.size() || takes_more(*places.back()))) {
     add_values(*places[std::min(place.plain, places.size() - 1)], answer);
   }

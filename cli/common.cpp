@@ -4,9 +4,12 @@
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <string_view>
 
 #include "maml/base/error.h"
 #include "maml/base/nearest.h"
+#include "maml/export/embed_format.h"
+#include "maml/io/atomic_file.h"
 #include "maml/train/run_folder.h"
 
 namespace maml::cli {
@@ -28,6 +31,14 @@ bool is_preset(const std::string& name) {
   return std::any_of(presets.begin(), presets.end(), [&](const PresetInfo& preset) { return preset.name == name; });
 }
 
+/// Those of a TOML file.
+Options options_in(const std::string& path) {
+  const std::string text = read_text_file(path);
+  require(!text.starts_with(std::string_view(embed::magic, sizeof embed::magic)), path,
+          "is a model for maml_adapt, written by maml export --format embed (name the run that it was made of)");
+  return parse_options(text, path);
+}
+
 std::uint64_t parse_number(const std::string& text, const std::string& whole) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -41,8 +52,9 @@ std::uint64_t parse_number(const std::string& text, const std::string& whole) {
 Options named_options(const std::string& name) {
   std::error_code unreadable;
   const bool is_folder = fs::is_directory(name, unreadable);
+  const bool names_file = fs::path(name).has_extension() || fs::is_regular_file(name, unreadable);
   if (is_folder && (is_run_folder(name) || is_path(name))) return RunFolder::open(runs_in(name).front()).options();
-  if (is_path(name) || (fs::is_regular_file(name, unreadable) && !is_preset(name))) return load_options(name);
+  if (is_path(name) || (names_file && !is_preset(name))) return options_in(name);
   return preset(name);
 }
 
@@ -86,6 +98,14 @@ bool names_adapted(const std::string& path) {
 bool is_adapted_file(const std::string& path) {
   std::error_code unreadable;
   return names_adapted(path) && fs::is_regular_file(path, unreadable);
+}
+
+std::string model_in(const std::string& name) {
+  if (is_adapted_file(name)) return name;
+  std::error_code unreadable;
+  require(!fs::is_regular_file(name, unreadable), name,
+          "is no adapted model (name the folder of a run, or a .safetensors that maml adapt --out wrote)");
+  return run_in(name);
 }
 
 void require_free(const std::string& path, const char* flag, bool overwrite) {

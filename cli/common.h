@@ -8,7 +8,8 @@
 
 namespace maml::cli {
 
-/// The options that a person means: a TOML file, the folder of a run, or else the name of a preset.
+/// The options that a person means: the folder of a run, a TOML file, or else the name of a preset. A name with a slash
+/// or an extension is a file's, be it there or not.
 Options named_options(const std::string& name);
 /// A short name for them: the preset's, or the file's or folder's own, whatever path leads to it.
 std::string short_name(const std::string& name);
@@ -23,6 +24,8 @@ std::string run_in(const std::string& folder);
 bool names_adapted(const std::string& path);
 /// Whether there is a file of such a path.
 bool is_adapted_file(const std::string& path);
+/// What a trained model is read from: the file of an adapted one as it is, else run_in. Throws Error for other files.
+std::string model_in(const std::string& name);
 
 /// Throws Error where a file that is to be written is a folder, or is there already and may not be overwritten. flag:
 /// what names it.

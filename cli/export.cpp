@@ -117,7 +117,7 @@ int run(Arguments a) {
     const std::string name = is_adapted_file(a.model) ? fs::path(a.model).stem().string() : short_name(a.model);
     a.out = name + format.extension;
   }
-  if (!is_adapted_file(a.model)) a.model = run_in(a.model);
+  a.model = model_in(a.model);
   std::error_code unreadable;
   const bool is_itself = fs::equivalent(a.out, a.model, unreadable);
   require(!is_itself, a.out, "is what is to be exported (choose another --out)");

@@ -12,6 +12,7 @@ nanobind_add_module(maml_python NB_STATIC ${sources})
 maml_target(maml_python)
 target_include_directories(maml_python PRIVATE ${PROJECT_SOURCE_DIR}/python)
 target_link_libraries(maml_python PRIVATE maml)
+target_compile_definitions(maml_python PRIVATE MAML_VERSION="${PROJECT_VERSION}")
 get_target_property(nanobind_includes nanobind-static INTERFACE_INCLUDE_DIRECTORIES)
 target_include_directories(maml_python SYSTEM PRIVATE ${nanobind_includes})  # its warnings are not ours to mend
 set_target_properties(maml_python PROPERTIES OUTPUT_NAME _maml LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/python/maml)

@@ -33,7 +33,7 @@ struct maml_adapt {
 
 namespace {
 
-/// Hands out parts of an arena, or only counts where there is none.
+/// Hands out parts of an arena; or only counts where there is none: then parts are null, and nothing is put there.
 class Arena {
 public:
   explicit Arena(void* memory) : memory_(static_cast<char*>(memory)) {}
@@ -42,6 +42,10 @@ public:
     const std::size_t at = used_;
     used_ += (count * sizeof(T) + 63) / 64 * 64;
     return memory_ != nullptr ? reinterpret_cast<T*>(memory_ + at) : nullptr;
+  }
+  /// Makes element i of a part that was taken.
+  template <class T> void put(T* part, std::size_t i, const T& value) const {
+    if (memory_ != nullptr) new (part + i) T(value);
   }
   std::size_t used() const { return used_; }
 
@@ -77,9 +81,57 @@ Layer layer_at(const ModelFile& file, std::uint32_t i, const Layer* before) {
   return layer;
 }
 
-ConvLists lists_of(const LayerRecord& r) {
-  return ConvLists(ConvAxis::make(r.height, r.kernel, r.stride, r.is_same != 0),
-                   ConvAxis::make(r.width, r.kernel, r.stride, r.is_same != 0), r.channels, r.outputs);
+/// Where a convolution's taps meet its pictures.
+const ConvLists* lay_out_lists(const LayerRecord& r, Arena& arena) {
+  ConvLists lists(ConvAxis::make(r.height, r.kernel, r.stride, r.is_same != 0),
+                  ConvAxis::make(r.width, r.kernel, r.stride, r.is_same != 0), r.channels, r.outputs);
+  auto* const laid_out = arena.take<ConvLists>(1);
+  auto* const places = arena.take<std::byte>(lists.bytes());
+  if (places != nullptr) lists.lay_out(places);
+  arena.put(laid_out, 0, lists);
+  return laid_out;
+}
+
+/// The most rows of a context: those of a gradient, and those of a prediction with the support rows that it reads.
+struct MostRows {
+  std::size_t gradient, prediction;
+};
+
+/// What the tape has to hold. That of a gradient holds of each layer its outputs, its cache and the gradient by its
+/// outputs, as network.cpp's spent one; that of a prediction the outputs of two layers and the largest cache.
+struct TapePlan {
+  std::size_t gradient = 0, half = 0, cache = 0;
+  std::size_t prediction() const { return 2 * half + cache; }
+};
+
+/// Gives a layer its places on the tape, behind those of the layers before it. Where the gradient may overwrite the
+/// outputs, they share one.
+void place_on_tape(const Engine& engine, MostRows most, bool overwrites, Layer& layer, TapePlan& tape) {
+  const std::size_t outputs = round_up(most.gradient * layer.outputs);
+  layer.y = tape.gradient;
+  layer.cache = layer.y + outputs;
+  tape.gradient = layer.cache + round_up(engine.cache_size(layer, most.gradient));
+  layer.dy = overwrites ? layer.y : tape.gradient;
+  if (!overwrites) tape.gradient += outputs;
+  const std::size_t all_outputs = round_up(most.prediction * layer.outputs),
+                    all_cache = engine.cache_size(layer, most.prediction);
+  if (tape.half < all_outputs) tape.half = all_outputs;
+  if (tape.cache < all_cache) tape.cache = all_cache;
+}
+
+Layer* lay_out_layers(const ModelFile& file, const Engine& engine, MostRows most, Arena& arena, TapePlan& tape) {
+  const std::uint32_t count = file.header->layers;
+  auto* const layers = arena.take<Layer>(count);
+  Layer before = {};
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Layer layer = layer_at(file, i, i > 0 ? &before : nullptr);
+    if (layer.record->kind == Kind::conv2d) layer.lists = lay_out_lists(*layer.record, arena);
+    const bool overwrites = i + 1 < count && !reads_outputs(file.layers[i]) && works_in_place(file.layers[i + 1]);
+    place_on_tape(engine, most, overwrites, layer, tape);
+    arena.put(layers, i, layer);
+    before = layer;
+  }
+  return layers;
 }
 
 /// What a context of these rows takes, in `arena`, from whose first byte on it lies there; or only counts.
@@ -87,66 +139,37 @@ maml_adapt* lay_out(const ModelFile& file, const Engine& engine, std::size_t sup
                     Arena& arena) {
   const FileHeader& h = *file.header;
   const bool adapts = h.is_adapted == 0;
-  const std::size_t most = (couples(h) ? support_rows : 0) + query_rows;
+  const MostRows most = {support_rows, (couples(h) ? support_rows : 0) + query_rows};
   auto* const context = arena.take<maml_adapt>(1);
-  auto* const layers = arena.take<Layer>(h.layers);
-
-  // The tape of a gradient holds of each layer its outputs, its cache and the gradient by its outputs, as network.cpp's
-  // spent one; that of a prediction the outputs of two layers and the largest cache.
-  std::size_t gradient_end = 0, half = 0, cache = 0;
-  Layer before = {};
-  for (std::uint32_t i = 0; i < h.layers; ++i) {
-    Layer layer = layer_at(file, i, i > 0 ? &before : nullptr);
-    if (layer.record->kind == Kind::conv2d) {
-      auto* const lists = arena.take<ConvLists>(1);
-      const ConvLists counted = lists_of(*layer.record);
-      auto* const memory = arena.take<std::byte>(counted.bytes());
-      if (lists != nullptr) {
-        new (lists) ConvLists(counted);
-        lists->lay_out(memory);
-        layer.lists = lists;
-      }
-    }
-    const std::size_t outputs = round_up(support_rows * layer.outputs);
-    layer.y = gradient_end;
-    layer.cache = layer.y + outputs;
-    gradient_end = layer.cache + round_up(engine.cache_size(layer, support_rows));
-    const bool overwrites = i + 1 < h.layers && !reads_outputs(file.layers[i]) && works_in_place(file.layers[i + 1]);
-    layer.dy = overwrites ? layer.y : gradient_end;
-    if (!overwrites) gradient_end += outputs;
-    const std::size_t all_outputs = round_up(most * layer.outputs), all_cache = engine.cache_size(layer, most);
-    half = half < all_outputs ? all_outputs : half;
-    cache = cache < all_cache ? all_cache : cache;
-    if (layers != nullptr) new (layers + i) Layer(layer);
-    before = layer;
-  }
-  const std::size_t prediction_end = 2 * half + cache;
-
   maml_adapt made = {};
+  made.engine = &engine;
+  made.file = file;
+  made.support_rows = support_rows;
+  made.query_rows = query_rows;
+  TapePlan tape;
+  made.layers = lay_out_layers(file, engine, most, arena, tape);
+  made.half = tape.half;
   if (adapts) {
     made.own_theta = arena.take<float>(h.parameters);
     made.gradient = arena.take<float>(h.parameters);
     made.weights = arena.take<float>(support_rows);
     if (h.loss == Loss::cross_entropy) made.class_counts = arena.take<std::uint32_t>(h.outputs);
   }
-  if (couples(h)) made.batch = arena.take<float>(most * file.inputs);
-  made.tape = arena.take<float>(adapts && gradient_end > prediction_end ? gradient_end : prediction_end);
-  if (context == nullptr) return nullptr;
-  made.engine = &engine;
-  made.file = file;
-  made.support_rows = support_rows;
-  made.query_rows = query_rows;
-  made.layers = layers;
-  made.half = half;
-  if (!adapts) {
-    made.is_adapted = true;
-    made.theta = file.parameters;
-    made.steps = static_cast<int>(h.steps);
-    made.classes = h.classes;
-    made.rows = h.support_rows;
-    if (couples(h)) std::memcpy(made.batch, file.support, made.rows * file.inputs * sizeof(float));
-  }
-  return new (context) maml_adapt(made);
+  if (couples(h)) made.batch = arena.take<float>(most.prediction * file.inputs);
+  made.tape = arena.take<float>(adapts && tape.gradient > tape.prediction() ? tape.gradient : tape.prediction());
+  arena.put(context, 0, made);
+  return context;
+}
+
+/// Adapted, as the file is.
+void load_adapted(maml_adapt& self) {
+  const FileHeader& h = *self.file.header;
+  self.is_adapted = true;
+  self.theta = self.file.parameters;
+  self.steps = static_cast<int>(h.steps);
+  self.classes = h.classes;
+  self.rows = h.support_rows;
+  if (couples(h)) std::memcpy(self.batch, self.file.support, self.rows * self.file.inputs * sizeof(float));
 }
 
 /// What both functions that take rows ask for.
@@ -187,7 +210,7 @@ std::uint32_t count_classes(const float* y, std::size_t rows, std::uint32_t outp
   return classes >= 2 ? classes : 0;
 }
 
-/// What makes every class count as much as any other (maml/train/adapt.cpp); null where all have as many rows.
+/// What makes every class count as much as any other (maml/tasks/shots.h); null where all have as many rows.
 const float* class_weights(const maml_adapt& self, const float* y, std::size_t rows, std::uint32_t classes) {
   const std::uint32_t* const counts = self.class_counts;
   bool are_equal = true;
@@ -195,7 +218,7 @@ const float* class_weights(const maml_adapt& self, const float* y, std::size_t r
   if (are_equal) return nullptr;
   const double of_equal = self.file.header->normalisation == Normalisation::mean
                               ? static_cast<double>(rows) / static_cast<double>(classes)
-                              : static_cast<double>(counts[0]);
+                              : static_cast<double>(rows / classes);
   for (std::size_t row = 0; row < rows; ++row)
     self.weights[row] = static_cast<float>(of_equal / static_cast<double>(counts[static_cast<std::uint32_t>(y[row])]));
   return self.weights;
@@ -249,21 +272,23 @@ const char* maml_adapt_error(int status) {
   case MAML_ADAPT_VERSION:
     return "the file is of a version that this library does not know (export it anew, or build the library anew)";
   case MAML_ADAPT_DAMAGED:
-    return "the file is damaged";
+    return "the file is damaged (export or copy it again)";
   case MAML_ADAPT_ALIGNMENT:
     return "the file's bytes do not begin at a multiple of 8 (read it into memory from malloc)";
   case MAML_ADAPT_NO_CPU:
-    return "this CPU lacks the instruction set that the library is built for, or that MAML_ISA asks for";
+    return "this CPU lacks the instruction set that the library is built for, or that MAML_ISA asks for (build without "
+           "MAML_ADAPT_ISA, or unset MAML_ISA)";
   case MAML_ADAPT_ARENA:
     return "the arena is too small (maml_adapt_arena_bytes says what it takes)";
   case MAML_ADAPT_ARGUMENT:
-    return "an argument is null, or a number that cannot be";
+    return "an argument is null, or a number that cannot be (rows: 1 to 2^20 of a support set, 0 to 2^20 of queries; "
+           "steps: 0 to 2^20; to save: the bytes that maml_adapt_saved_bytes says)";
   case MAML_ADAPT_ROWS:
-    return "more rows than the context was made for";
+    return "more rows than the context was made for (create it with more support_rows or query_rows)";
   case MAML_ADAPT_LABEL:
     return "labels must be 0, 1, .. without a gap, of two classes to as many as the model has outputs";
   case MAML_ADAPT_NOT_FINITE:
-    return "an input or a target is not a finite number";
+    return "an input or a target is not a finite number (mend its row, or leave it out)";
   case MAML_ADAPT_DIVERGED:
     return "the adapted parameters are not finite (take fewer steps)";
   case MAML_ADAPT_NOT_ADAPTED:
@@ -322,6 +347,7 @@ int maml_adapt_create(const void* bytes, size_t size, size_t support_rows, size_
   const auto address = reinterpret_cast<std::uintptr_t>(arena);
   Arena memory(static_cast<char*>(arena) + (64 - address % 64) % 64);
   *context = lay_out(file, *used, support_rows, query_rows, memory);
+  if (file.header->is_adapted != 0) load_adapted(**context);
   return MAML_ADAPT_OK;
 }
 
@@ -341,7 +367,7 @@ int maml_adapt_run(maml_adapt* context, const float* x, const float* y, size_t r
     classes = count_classes(y, rows, h.outputs, self.class_counts);
     if (classes == 0) return MAML_ADAPT_LABEL;
     judge.weight = class_weights(self, y, rows, classes);
-    judge.shots = self.class_counts[0];
+    judge.shots = rows / classes;
   }
   self.is_adapted = false;
   std::memcpy(self.own_theta, self.file.parameters, h.parameters * sizeof(float));

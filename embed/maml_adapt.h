@@ -2,7 +2,8 @@
 
    A C ABI over one small library without dependencies. The caller owns all memory: a model file's bytes, and one arena
    a context. Nothing is allocated, printed or thrown, no file is opened, and there is no global state, so contexts may
-   be used by many threads, each by one at a time. docs/embedding.md has the whole story; examples/embed has programs.
+   be used by many threads, each by one at a time. Of the environment MAML_ISA alone is read, by a library that chooses
+   its instruction set at run time. docs/embedding.md has the whole story; examples/embed has programs.
 
      size_t bytes;
      maml_adapt_arena_bytes(file, file_bytes, 25, 10, &bytes);
@@ -44,7 +45,7 @@ enum {
   MAML_ADAPT_ALIGNMENT = 4,    /* the file's bytes do not begin at a multiple of 8 */
   MAML_ADAPT_NO_CPU = 5,       /* the CPU lacks the instruction set of this build */
   MAML_ADAPT_ARENA = 6,        /* the arena is smaller than maml_adapt_arena_bytes says */
-  MAML_ADAPT_ARGUMENT = 7,     /* a null pointer, or a number that cannot be */
+  MAML_ADAPT_ARGUMENT = 7,     /* a null pointer, or a number that cannot be (rows and steps are at most 2^20) */
   MAML_ADAPT_ROWS = 8,         /* more rows than the context was made for */
   MAML_ADAPT_LABEL = 9,        /* labels are not 0, 1, .. without a gap, of 2 classes to as many as there are outputs */
   MAML_ADAPT_NOT_FINITE = 10,  /* an input or a target is not a finite number */

@@ -18,6 +18,10 @@
 #ifdef MAML_ADAPT_ONE_ISA
 #define HWY_COMPILE_ONLY_STATIC
 #endif
+// Highway would take half floats and AES for a part of AVX2. Nothing here uses them, and a virtual machine may mask
+// them.
+#define HWY_DISABLE_F16C
+#define HWY_DISABLE_PCLMUL_AES
 // Small before fast: a few sizes of tiles do (maml/kernels/product_driver-inl.h).
 #define MAML_FEW_TILES
 // What its assertions call is in Highway's library.

@@ -49,7 +49,12 @@ int main(int argc, char** argv) {
   float *support = NULL, *query, *x = NULL, *y = NULL, *outputs;
   size_t file_bytes, bytes, arena_bytes, rows = 0, queries, row, i, of_row;
 
-  if (argc < 4 || maml_adapt_abi() != MAML_ADAPT_ABI) {
+  if (maml_adapt_abi() != MAML_ADAPT_ABI) {
+    fprintf(stderr, "adapt_c: library has ABI %lu, header %d: rebuild\n", (unsigned long)maml_adapt_abi(),
+            MAML_ADAPT_ABI);
+    return 1;
+  }
+  if (argc < 4) {
     fprintf(stderr, "usage: adapt_c MODEL SUPPORT|- QUERY [ADAPTED]\n");
     return 2;
   }
@@ -91,7 +96,7 @@ int main(int argc, char** argv) {
     must(maml_adapt_save(context, saved, bytes), argv[4]);
     if (kept == NULL || fwrite(saved, 1, bytes, kept) != bytes || fclose(kept) != 0) {
       fprintf(stderr, "%s: cannot be written\n", argv[4]);
-      return 1;
+      exit(1);
     }
     free(saved);
   }

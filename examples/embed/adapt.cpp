@@ -53,6 +53,9 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) try {
+  if (maml_adapt_abi() != MAML_ADAPT_ABI)
+    throw std::runtime_error("library has ABI " + std::to_string(maml_adapt_abi()) + ", header " +
+                             std::to_string(MAML_ADAPT_ABI) + ": rebuild");
   if (argc != 2) throw std::runtime_error("name a model file (maml export RUN --format embed)");
   Adapter adapter(argv[1], 10, 21);
   if (adapter.model().inputs != 1 || adapter.model().outputs != 1)

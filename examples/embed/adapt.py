@@ -8,6 +8,9 @@ import sys
 from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_size_t, c_uint32, c_void_p
 
 
+ABI = 1  # MAML_ADAPT_ABI of the maml_adapt.h that Model and Adapter are written after
+
+
 class Model(ctypes.Structure):
     """maml_adapt_model of maml_adapt.h."""
 
@@ -21,7 +24,9 @@ class Adapter:
 
     def __init__(self, library, file, support_rows, query_rows):
         self.c = ctypes.CDLL(library)
-        assert self.c.maml_adapt_abi() == 1
+        self.c.maml_adapt_abi.restype = c_uint32
+        if self.c.maml_adapt_abi() != ABI:
+            raise ValueError(f"library has ABI {self.c.maml_adapt_abi()}, header {ABI}: rebuild")
         self.c.maml_adapt_error.restype = c_char_p
         for name, arguments in {
                 "describe": [c_void_p, c_size_t, POINTER(Model)],

@@ -103,6 +103,7 @@ public:
   }
 
   void query(int k, T* losses, T* metrics, T* gradient) {
+    tick();
     const Point<T> at = theta(k);
     Batch<T> batch = parts_.front ? query_features() : task_->query(at);
     check(batch, options_.query_rows, "query");
@@ -135,6 +136,7 @@ public:
     if (parts_.front) std::fill_n(d_features_, tasks() * features(options_.support_rows), T(0));
     if (d_rates) std::fill_n(d_rates, tasks() * rates.size(), T(0));
     for (int k = steps() - 1; k >= 0; --k) {
+      tick();
       const Point<T> at = theta(k);
       if (order == Order::first && !d_rates) {  // without its gradient a step is the identity
         if (inject) inject(k, at, v);
@@ -166,6 +168,7 @@ public:
     require(!parts_.front, "Adaptation::jvp", "is not for adaptations with a frozen front (make one without)");
     std::fill_n(state_adjoint_, tasks() * state_, T(0));
     for (int k = 0; k < steps(); ++k) {
+      tick();
       const Point<T> at = theta(k);
       const auto [tape, g] = tape_of(k);
       second_->hvp(at, batches_[static_cast<std::size_t>(k)], tape, Direction<T>{u, s(head_)}, scratch_, hv_, s(head_),
@@ -248,12 +251,18 @@ private:
     T *tape, *g;
   };
   static constexpr bool first_run = true;
+  static constexpr int no_stretch = -1;
+
+  void tick() const {
+    if (options_.tick) options_.tick();
+  }
 
   // Passes.
   Point<T> front_point() const { return {theta_0_, 0, 0}; }
 
   /// Gradient pass of step k into its tape slot.
   TapeAndGradient gradient_at(int k, bool is_first_run) {
+    tick();
     T* tape = tape_slot_of(k);
     T* g = tape + round_up(support_tape());
     GradientOut<T> out;
@@ -314,9 +323,10 @@ private:
 
   /// Brings theta_k of one stretch between two kept ones back.
   void recompute_stretch(int stretch) {
-    stretch_ = stretch;
+    stretch_ = no_stretch;  // until all of it is there
     const int begin = stretch * plan_.stride, end = std::min(begin + plan_.stride, steps()) - 1;
     for (int k = begin; k < end; ++k) step(k, tape_of(k).g);
+    stretch_ = stretch;
   }
 
   void front_support(bool ask_for_batches) {

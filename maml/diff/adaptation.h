@@ -36,6 +36,9 @@ struct AdaptationOptions {
   /// Bytes this adaptation may hold. Tapes are dropped and recomputed first, then theta_k are kept every so many steps
   /// and recomputed between. Results are the same to the bit.
   std::size_t budget = default_budget;
+  /// Called before every inner step, on the way there, back and again, and before every query pass. What it throws ends
+  /// the call; after a `run` or `replay` that ended so, there has to be another.
+  std::function<void()> tick = {};
 };
 
 /// A budget below the least that would do.

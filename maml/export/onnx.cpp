@@ -50,7 +50,7 @@ private:
     return write_layer(layer);
   }
 
-  const OnnxValue& made_by(int layer) const { return made_[static_cast<std::size_t>(layer + 1)]; }
+  const OnnxValue& made_by(int layer) const { return made_[static_cast<std::size_t>(layer) + 1]; }
 
   /// Which of `sets` parameters or statistics, one an inner step, predictions take.
   std::size_t set_of(std::size_t sets) const { return std::min(static_cast<std::size_t>(adapted_.steps()), sets - 1); }

@@ -103,7 +103,7 @@ void OnnxGraph::output(const std::string& name, const Dims& row) {
 
 std::string OnnxGraph::constant(const std::string& name, std::span<const std::size_t> dims, int type,
                                 std::span<const std::byte> values) {
-  const std::string result = claimed(name);
+  std::string result = claimed(name);
   require(bytes_.size() + values.size() < most_bytes, where_,
           "would exceed the 2 GiB of an ONNX file (export --format safetensors)");
   Message<GraphField> graph(bytes_);
@@ -126,7 +126,7 @@ std::string OnnxGraph::integers(const std::string& name, std::span<const std::in
 
 std::string OnnxGraph::node(const char* op, const std::string& name, const std::vector<std::string>& inputs,
                             const std::vector<Attribute>& attributes) {
-  const std::string result = claimed(name);
+  std::string result = claimed(name);
   Message<GraphField> graph(bytes_);
   Message<NodeField> node(graph, GraphField::node);
   for (const auto& input : inputs) node.add_string(NodeField::input, input);

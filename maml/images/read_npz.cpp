@@ -163,6 +163,7 @@ std::vector<std::string> NumpyArray::texts() const {
 
 std::map<std::string, NumpyArray> read_npz(const std::string& path, const std::vector<std::string>& names) {
   const auto source = Source::open(path, {.file = std::uint64_t{16} << 30});
+  require(begins_as_zip(path), path, "is no .npz file", remedy);
   std::vector<std::string> there;
   for (const auto& file : source->list())
     if (file.ends_with(".npy")) there.push_back(file.substr(0, file.size() - 4));

@@ -163,9 +163,7 @@ private:
   [[noreturn]] void refuse_format(archive* reader) const {
     const int error = archive_errno(reader);
     if (error == ENOENT || error == EACCES) fail(path_, "cannot be read: ", errno_text(error));
-    char start[2] = {};
-    std::ifstream(path_, std::ios::binary).read(start, sizeof start);
-    if (start[0] == 'P' && start[1] == 'K')
+    if (begins_as_zip(path_))
       fail(path_, "is a zip that is cut short: its directory, which ends it, is missing (fetch or pack it again)");
     fail(path_, "is neither a folder nor a zip nor a tar: ", text_of(reader),
          " (name one of these; if it is one, it is damaged)");
@@ -183,6 +181,12 @@ std::unique_ptr<Source> Source::open(const std::string& path, const SourceLimits
   if (fs::is_directory(status)) return std::make_unique<FolderSource>(path, limits);
   require(fs::is_regular_file(status), path, "is neither a folder nor a file (name a folder, a zip or a tar)");
   return std::make_unique<ArchiveSource>(path, limits);
+}
+
+bool begins_as_zip(const std::string& path) {
+  char start[2] = {};
+  std::ifstream(path, std::ios::binary).read(start, sizeof start);
+  return start[0] == 'P' && start[1] == 'K';
 }
 
 std::string plain_path(const std::string& path, const std::string& source) {

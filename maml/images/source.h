@@ -48,6 +48,9 @@ protected:
   const SourceLimits limits_;
 };
 
+/// Whether a file begins as a zip does; false where it cannot be read.
+bool begins_as_zip(const std::string& path);
+
 /// A path of a source without its parts `.`, "" where a part is hidden. Throws Error at `source` if it leads outside or
 /// has characters that are not to be printed.
 std::string plain_path(const std::string& path, const std::string& source);

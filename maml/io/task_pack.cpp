@@ -59,7 +59,7 @@ std::vector<std::string> task_names(const TaskPack& pack) {
 
 /// The tensor's elements, where it has that shape and type.
 template <class T>
-std::span<const T> elements(const TensorFile& file, const char* name, std::vector<std::size_t> shape,
+std::span<const T> elements(const TensorFile& file, const char* name, const std::vector<std::size_t>& shape,
                             const std::string& path) {
   const Tensor& tensor = file.at(name);
   require(tensor.dtype == dtype_of<T>() && tensor.shape == shape, path, "is damaged: ", name, " is ",

@@ -33,6 +33,8 @@ template <class T> struct Call {
 
 #ifdef MAML_FEW_TILES
 
+constexpr std::size_t packed_bytes = 8192;  // the caller's stack may be small
+
 /// Rows from `row` on in tiles of kRows and, for what is left, of half as many, and so on.
 template <class T, std::size_t kVectors, Tail kTail, std::size_t kRows>
 void falling_tiles(const Panel<T>& panel, std::size_t row, std::size_t m) {
@@ -52,6 +54,8 @@ template <class T> void compute_panel(const Panel<T>& panel, std::size_t m, std:
 }
 
 #else
+
+constexpr std::size_t packed_bytes = 16384;
 
 /// Vectors of the next panel where so many columns are left: narrow panels let tiles be tall, but none should be left
 /// alone.
@@ -84,7 +88,7 @@ template <class T> void move_columns(Panel<T>& panel, std::size_t columns) {
 /// Columns `from` .. n of C, B's rows packed into vectors first. Sums run over pairs and k in the same order as
 /// without.
 template <class T> HWY_NOINLINE void packed_columns(const Call<T>& call, std::size_t from) {
-  constexpr std::size_t scratch = 16384 / sizeof(T), most_pairs = 16;
+  constexpr std::size_t scratch = packed_bytes / sizeof(T), most_pairs = 16;
   HWY_ALIGN T packed[scratch];
   ProductPair<T> pairs[most_pairs];
 

@@ -55,24 +55,71 @@ public:
   }
   std::size_t cache_size(std::size_t) const override { return 0; }
 
-  void forward(const LayerCall<Value<float>>& c) const override { each_task<true>(c); }
-  void forward(const LayerCall<Tangent<float>>& c) const override { each_task<true>(c); }
-  void forward(const LayerCall<Value<double>>& c) const override { each_task<true>(c); }
-  void forward(const LayerCall<Tangent<double>>& c) const override { each_task<true>(c); }
-  void forward(const LayerCall<Value<std::complex<double>>>& c) const override { each_task<true>(c); }
-  void backward(const LayerCall<Value<float>>& c) const override { each_task<false>(c); }
-  void backward(const LayerCall<Tangent<float>>& c) const override { each_task<false>(c); }
-  void backward(const LayerCall<Value<double>>& c) const override { each_task<false>(c); }
-  void backward(const LayerCall<Tangent<double>>& c) const override { each_task<false>(c); }
-  void backward(const LayerCall<Value<std::complex<double>>>& c) const override { each_task<false>(c); }
+  void forward(const LayerCall<Value<float>>& c) const override { all_tasks<true>(c); }
+  void forward(const LayerCall<Tangent<float>>& c) const override { all_tasks<true>(c); }
+  void forward(const LayerCall<Value<double>>& c) const override { all_tasks<true>(c); }
+  void forward(const LayerCall<Tangent<double>>& c) const override { all_tasks<true>(c); }
+  void forward(const LayerCall<Value<std::complex<double>>>& c) const override { all_tasks<true>(c); }
+  void backward(const LayerCall<Value<float>>& c) const override { all_tasks<false>(c); }
+  void backward(const LayerCall<Tangent<float>>& c) const override { all_tasks<false>(c); }
+  void backward(const LayerCall<Value<double>>& c) const override { all_tasks<false>(c); }
+  void backward(const LayerCall<Tangent<double>>& c) const override { all_tasks<false>(c); }
+  void backward(const LayerCall<Value<std::complex<double>>>& c) const override { all_tasks<false>(c); }
 
 private:
+  enum class Part { forward, backward, backward_rows };
+
   template <class Ref> static auto without_tangent(Ref ref) {
     if constexpr (requires { ref.tangent; }) ref.tangent = nullptr;
     return ref;
   }
 
-  template <bool is_forward, class P> void each_task(const LayerCall<P>& call) const {
+  /// Whether the rows of all tasks lie one behind the other, `size` elements each (or are not wanted).
+  template <class T> static bool is_one(const Strided<Value<T>>& array, std::size_t size) {
+    return !array.base || array.stride == static_cast<std::ptrdiff_t>(size);
+  }
+  template <class T> static bool is_one(const Strided<Tangent<T>>& array, std::size_t size) {
+    const auto stride = static_cast<std::ptrdiff_t>(size);
+    return (!array.base.value || array.stride == stride) && (!array.base.tangent || array.tangent_stride == stride);
+  }
+  /// Whether all tasks read the same parameters, if any.
+  template <class P> bool shares_parameters(const LayerCall<P>& call) const {
+    if (info().parameters.empty()) return true;
+    if constexpr (requires { call.parameters.tangent_stride; })
+      return false;
+    else
+      return call.parameters.stride == 0;
+  }
+
+  /// Whether what the pass does for each row by itself may be done for the rows of all tasks at once.
+  template <bool is_forward, class P> bool is_joint(const LayerCall<P>& call) const {
+    const std::size_t in = call.rows * info().input.size(), out = call.rows * info().output.size();
+    return call.tasks > 1 && shares_parameters(call) && is_one(call.x, in) && is_one(call.y, out) &&
+           (is_forward || (is_one(call.dy, out) && is_one(call.dx, in)));
+  }
+
+  /// A layer with `backward_rows`, the part of backward that is each row's own, meets no other row in forward either:
+  /// tasks with the same parameters are then one batch, and one product where there would be many.
+  template <bool is_forward, class P> void all_tasks(const LayerCall<P>& call) const {
+    constexpr bool is_by_rows = requires(const Derived& layer, const Frame<Pass<P>>& f) {
+      layer.backward_rows(f);
+    };
+    if constexpr (is_by_rows) {
+      if (is_joint<is_forward>(call)) {
+        LayerCall<P> all = call;
+        all.tasks = 1;
+        all.rows *= call.tasks;
+        if constexpr (is_forward) return each_task<Part::forward>(all);
+        LayerCall<P> each = call;
+        each.dx = {};
+        if (!info().parameters.empty()) each_task<Part::backward>(each);
+        return each_task<Part::backward_rows>(all);
+      }
+    }
+    each_task<(is_forward ? Part::forward : Part::backward)>(call);
+  }
+
+  template <Part part, class P> void each_task(const LayerCall<P>& call) const {
     using CallPass = Pass<P>;
     Frame<CallPass> frame;
     frame.rows = call.rows;
@@ -104,10 +151,13 @@ private:
       }
       frame.state_delta =
           call.state_delta ? call.state_delta + static_cast<std::ptrdiff_t>(task) * call.state_stride : nullptr;
-      if constexpr (is_forward)
-        static_cast<const Derived*>(this)->template forward<CallPass>(frame);
+      const auto& layer = *static_cast<const Derived*>(this);
+      if constexpr (part == Part::forward)
+        layer.template forward<CallPass>(frame);
+      else if constexpr (part == Part::backward)
+        layer.template backward<CallPass>(frame);
       else
-        static_cast<const Derived*>(this)->template backward<CallPass>(frame);
+        layer.template backward_rows<CallPass>(frame);
     }
   }
 };
@@ -127,7 +177,8 @@ public:
     Pass::each(f.rows * this->info().input.size(),
                [&](auto at) HWY_ATTR { Pass::store(f.y, at, function.forward(Pass::load(f.x, at))); });
   }
-  template <class Pass> void backward(const Frame<Pass>& f) const {
+  template <class Pass> void backward(const Frame<Pass>& f) const { backward_rows(f); }
+  template <class Pass> void backward_rows(const Frame<Pass>& f) const {
     if (!f.dx) return;
     const Function function = function_;
     Pass::each(f.rows * this->info().input.size(), [&](auto at) HWY_ATTR {

@@ -17,6 +17,7 @@ public:
 
   template <class Pass> void forward(const Frame<Pass>& f) const { pass_.forward(f); }
   template <class Pass> void backward(const Frame<Pass>& f) const { pass_.backward(f); }
+  template <class Pass> void backward_rows(const Frame<Pass>& f) const { pass_.backward_rows(f); }
 
 private:
   static LayerInfo describe(const LayerText& text, const Shape& input) {

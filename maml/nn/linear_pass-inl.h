@@ -37,7 +37,12 @@ public:
       Pass::zero(f.d_parameter[1], out_);
       Pass::add_row_sum(f.dy, f.rows, out_, f.d_parameter[1]);
     }
-    // dx = dy W^T
+    backward_rows(f);
+  }
+
+  /// The part of backward that is each row's own: dx = dy W^T.
+  template <class Pass> void backward_rows(const Frame<Pass>& f) const {
+    using Pair = typename Pass::Pair;
     if (f.dx)
       Pass::product(ProductShape{f.rows, in_, out_, s(out_), 1, 1, s(out_), s(in_)},
                     std::array<Pair, 1>{Pair{f.dy, f.parameter[0]}}, 1, {}, Into::overwrite, f.dx);

@@ -25,11 +25,13 @@ template <class T> Strided<Tangent<T>> without_tangent(Strided<Tangent<T>> array
 
 template <class T>
 void add(const Strided<Value<T>>& to, const Strided<Value<T>>& more, std::size_t tasks, std::size_t n) {
+  assert(to.base.value && more.base.value);
   for (std::size_t task = 0; task < tasks; ++task)
     for (std::size_t i = 0; i < n; ++i) to.task(task).value[i] += more.task(task).value[i];
 }
 template <class T>
 void add(const Strided<Tangent<T>>& to, const Strided<Tangent<T>>& more, std::size_t tasks, std::size_t n) {
+  assert(to.base.tangent && more.base.tangent);
   for (std::size_t task = 0; task < tasks; ++task)
     for (std::size_t i = 0; i < n; ++i) to.task(task).tangent[i] += more.task(task).tangent[i];
 }
@@ -169,19 +171,21 @@ Network::Layout Network::layout(std::size_t rows, Tape tape) const {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const auto& layer = *entries_[i].layer;
     const std::size_t outputs = round_up(rows * layer.info().output.size());
-    layout.y[i] = end;
-    layout.cache[i] = end + outputs;
-    end = layout.cache[i] + round_up(layer.cache_size(rows));
+    const auto take = [&](std::size_t size) {
+      end += size;
+      return Place{end - size, size};
+    };
+    layout.y[i] = take(outputs);
+    layout.cache[i] = take(round_up(layer.cache_size(rows)));
     // The last outputs are the loss's to read and stay.
     const bool overwrites = tape == Tape::spent && i + 1 < entries_.size() && !layer.info().reads_output &&
                             readers_[i] == 1 && entries_[i + 1].input == static_cast<int>(i) &&
                             entries_[i + 1].layer->info().works_in_place;
     if (readers_[i] > 1) extra = std::max(extra, outputs);
-    layout.dy[i] = overwrites ? layout.y[i] : end;
-    if (!overwrites) end += outputs;
+    layout.dy[i] = overwrites ? layout.y[i] : take(outputs);
   }
   if (readers_.back() > 1) extra = std::max(extra, round_up(rows * entries_[0].layer->info().input.size()));
-  layout.extra = end;
+  layout.extra = {end, extra};
   layout.total = end + extra;
   return layout;
 }
@@ -208,11 +212,19 @@ template <class P> std::uint32_t NetworkPass<P>::active_bits(const Network::Entr
   return bits;
 }
 
+template <class P> Strided<P> NetworkPass<P>::on_tape(Network::Place place) const {
+  Strided<P> array;
+  array.base = call_.tape + static_cast<std::ptrdiff_t>(place.offset * call_.tasks);
+  array.stride = static_cast<std::ptrdiff_t>(place.size);
+  if constexpr (is_tangent<P>) array.tangent_stride = array.stride;
+  return array;
+}
+
 template <class P> Strided<P> NetworkPass<P>::output_of(int entry) const {
   if (entry == -2) return {};
   if (entry == -1) return call_.x;
   const auto i = static_cast<std::size_t>(entry);
-  const auto y = at(call_.tape, places_.y[i]);
+  const auto y = on_tape(places_.y[i]);
   return live_[i] ? y : without_tangent(y);
 }
 
@@ -230,8 +242,8 @@ template <class P> LayerCall<P> NetworkPass<P>::layer_call(std::size_t i) const 
   layer.state = call_.state ? call_.state + entry.state_offset : nullptr;
   layer.x = output_of(entry.input);
   layer.x2 = output_of(entry.second);
-  layer.y = at(call_.tape, places_.y[i]);
-  layer.cache = at(call_.tape, places_.cache[i]);
+  layer.y = on_tape(places_.y[i]);
+  layer.cache = on_tape(places_.cache[i]);
   return layer;
 }
 
@@ -257,10 +269,10 @@ template <class P> void NetworkPass<P>::forward(Scalar* state_delta, std::ptrdif
 template <class P> void NetworkPass<P>::backward(Strided<P> dx, Strided<P> d_theta) const {
   // Where the gradient by an output goes: the first of its readers to run back writes it, the others add to it.
   std::array<bool, Network::max_layers + 1> written{};
-  const auto extra = at(call_.tape, places_.extra);
+  const auto extra = on_tape(places_.extra);
   const auto gradient_of = [&](int entry) {
     if (entry == -2) return Strided<P>{};
-    return entry == -1 ? dx : at(call_.tape, places_.dy[static_cast<std::size_t>(entry)]);
+    return entry == -1 ? dx : on_tape(places_.dy[static_cast<std::size_t>(entry)]);
   };
   const auto place_of = [](int entry) { return static_cast<std::size_t>(std::ptrdiff_t{entry} + 1); };
   const auto is_written = [&](int entry) { return entry != -2 && written[place_of(entry)]; };
@@ -271,7 +283,7 @@ template <class P> void NetworkPass<P>::backward(Strided<P> dx, Strided<P> d_the
       layer.y = without_tangent(layer.y);
       clear(layer.cache, call_.tasks, entry.layer->cache_size(call_.rows));
     }
-    layer.dy = at(call_.tape, places_.dy[i]);
+    layer.dy = on_tape(places_.dy[i]);
     layer.d_parameters = at(d_theta, entry.parameter_offset);
     layer.dx = is_written(entry.input) && gradient_of(entry.input).base ? extra : gradient_of(entry.input);
     // One input's gradient at a time may have to be added; if both, both are the same: dy.
@@ -284,7 +296,8 @@ template <class P> void NetworkPass<P>::backward(Strided<P> dx, Strided<P> d_the
     const auto& entry = network_.entries_[i];
     const std::size_t size = call_.rows * entry.layer->info().input.size();
     for (const int input : {entry.input, entry.second}) {
-      if (is_written(input) && gradient_of(input).base) add(gradient_of(input), extra, call_.tasks, size);
+      const auto gradient = gradient_of(input);
+      if (is_written(input) && gradient.base) add(gradient, extra, call_.tasks, size);
       if (input != -2) written[place_of(input)] = true;
     }
   };
@@ -308,7 +321,7 @@ template <class P> Strided<P> NetworkPass<P>::output() const {
 
 template <class P> Strided<P> NetworkPass<P>::d_output() const {
   assert(!network_.entries_.empty());
-  return at(call_.tape, places_.dy[network_.entries_.size() - 1]);
+  return on_tape(places_.dy[network_.entries_.size() - 1]);
 }
 
 template class NetworkPass<Value<float>>;

@@ -12,8 +12,8 @@ namespace maml {
 /// Whether a tape keeps all that a tangent pass reads, or gradients by outputs overwrite outputs where layers allow it.
 enum class Tape { kept, spent };
 
-/// Layers [first, last) of a model over a tape. The tape of one task holds for each layer its output, its cache and the
-/// gradient by its output; tangents lie in a second array at the same places.
+/// Layers [first, last) of a model over a tape. It holds for each layer its output, its cache and the gradient by its
+/// output, those of all tasks of the call side by side; tangents lie in a second array at the same places.
 class Network {
 public:
   static constexpr std::size_t max_layers = 200;
@@ -27,9 +27,12 @@ public:
 
 private:
   template <class P> friend class NetworkPass;
+  struct Place {
+    std::size_t offset, size;  ///< in the tape of a call with one task
+  };
   struct Layout {
-    std::array<std::size_t, max_layers> y, cache, dy;
-    std::size_t extra;  ///< for a gradient that is added to another
+    std::array<Place, max_layers> y, cache, dy;
+    Place extra;  ///< for a gradient that is added to another
     std::size_t total;
   };
   struct Entry {
@@ -52,7 +55,8 @@ template <class P> struct NetworkCall {
   std::size_t tasks, rows, support_rows;
   int step;
   Mode mode;
-  Strided<P> x, theta, tape;
+  Strided<P> x, theta;
+  typename P::Ref tape;
   const typename P::Scalar* state = nullptr;  ///< the model's whole state
   const unsigned char* active = nullptr;      ///< see Direction; tangent pass only
   Tape keeping = Tape::kept;
@@ -77,6 +81,7 @@ private:
   std::uint32_t active_bits(const Network::Entry&) const;
   LayerCall<P> layer_call(std::size_t entry) const;
   Strided<P> output_of(int entry) const;
+  Strided<P> on_tape(Network::Place) const;
 
   const Network& network_;
   const NetworkCall<P> call_;

@@ -17,9 +17,17 @@ template <class T>
 NetworkPass<Value<T>> value_pass(const Network& network, Mode mode, const T* state, Point<T> point,
                                  const Batch<T>& batch, T* tape, Tape keeping = Tape::kept) {
   return {network,
-          {batch.tasks, batch.rows, batch.support_rows, point.step, mode, values(batch.x, batch.x_stride),
+          {batch.tasks,
+           batch.rows,
+           batch.support_rows,
+           point.step,
+           mode,
+           values(batch.x, batch.x_stride),
            values(point.theta, point.stride),
-           values(tape, static_cast<std::ptrdiff_t>(network.tape_size(batch.rows, keeping))), state, nullptr, keeping}};
+           {tape},
+           state,
+           nullptr,
+           keeping}};
 }
 
 template <class P>
@@ -96,7 +104,6 @@ public:
            std::ptrdiff_t hv_stride, T* dx_dot, std::ptrdiff_t dx_dot_stride) const override {
     using P = Tangent<T>;
     const Network& network = this->network_;
-    const auto stride = static_cast<std::ptrdiff_t>(network.tape_size(batch.rows, Tape::kept));
     const NetworkPass<P> pass(network, {batch.tasks,
                                         batch.rows,
                                         batch.support_rows,
@@ -104,7 +111,7 @@ public:
                                         this->mode_,
                                         {{batch.x, nullptr}, batch.x_stride, 0},
                                         {{point.theta, const_cast<T*>(direction.v)}, point.stride, direction.stride},
-                                        {{tape, scratch}, stride, stride},
+                                        {tape, scratch},
                                         this->state_,
                                         direction.active});
     pass.forward(nullptr, 0);

@@ -1,9 +1,11 @@
 #include "maml/tasks/given.h"
 
+#include <span>
 #include <type_traits>
 #include <utility>
 
 #include "maml/base/error.h"
+#include "maml/tasks/shots.h"
 
 namespace maml {
 
@@ -12,7 +14,7 @@ namespace {
 /// S: what the source gives; T: what the group is asked for.
 template <class S, class T> class GivenGroup : public TaskGroup<T> {
 public:
-  GivenGroup(Shape input, GivenSource<S> source, const GivenOptions& given, std::size_t tasks,
+  GivenGroup(const Shape& input, GivenSource<S> source, const GivenOptions& given, std::size_t tasks,
              const EpisodeOptions& episode)
       : input_(input.size()), source_(std::move(source)), given_(given), tasks_(tasks), episode_(episode) {
     require(episode.inner_batch == 0, "inner.batch", "is ", episode.inner_batch,
@@ -23,6 +25,11 @@ public:
 
   void draw(const Draw& draw) override {
     task_ = source_(draw);
+    shots_ = task_.support_rows;
+    if (given_.counts_classes) {
+      count_rows_by_class(std::span<const S>(task_.support_y, task_.support_rows), rows_by_class_);
+      shots_ = shots_of(rows_by_class_);
+    }
     stride_ = 0;
     support_w_stride_ = query_w_stride_ = 0;
     if (tasks_ > 1) {
@@ -87,7 +94,7 @@ private:
     result.tasks = tasks_;
     result.rows = rows;
     result.support_rows = unjudged;
-    result.shots = episode_.shots;
+    result.shots = shots_;
     return result;
   }
   Batch<T> copied(std::size_t first, std::size_t rows, std::size_t unjudged) const {
@@ -126,6 +133,8 @@ private:
   const std::size_t tasks_;
   const EpisodeOptions episode_;
   GivenTask<S> task_;
+  std::size_t shots_ = 1;
+  std::vector<std::size_t> rows_by_class_;
   std::ptrdiff_t support_x_stride_ = 0, support_y_stride_ = 0, query_x_stride_ = 0, query_y_stride_ = 0,
                  support_w_stride_ = 0, query_w_stride_ = 0;
   std::size_t stride_ = 0;  // rows of a task, where they are copied

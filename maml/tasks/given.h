@@ -26,8 +26,11 @@ template <class T> struct GivenTask {
 struct GivenOptions {
   std::size_t targets = 1;
   /// Tasks i, i + 1, .. of one draw have as many rows each and lie at equal distances in memory, weights too, so that a
-  /// group can hold several.
+  /// group can hold several; where classes are counted, each has as many shots too.
   bool are_alike = false;
+  /// y are labels whose classes are counted: a task's shots are its support rows of one class (shots_of). Otherwise all
+  /// its support rows. EpisodeOptions::shots says nothing here.
+  bool counts_classes = false;
 };
 
 /// Where given tasks come from: task `draw.first` of `draw.iteration`. Called by many threads at once.

@@ -7,6 +7,7 @@
 #include "maml/base/error.h"
 #include "maml/base/finite.h"
 #include "maml/nn/foreign.h"
+#include "maml/tasks/shots.h"
 #include "maml/train/inner_loop.h"
 #include "maml/train/predictions.h"
 
@@ -55,16 +56,14 @@ void require_finite(const std::vector<float>& values, const char* what) {
 
 /// Rows of each class that the labels count; none has none.
 std::vector<std::size_t> rows_by_class(const std::vector<float>& labels, std::size_t outputs) {
-  std::vector<std::size_t> rows;
   for (const float label : labels) {
     require(label >= 0 && label == std::floor(label), "support.y", "holds the label ", label,
             " (labels are the whole numbers 0, 1, ..)");
     require(label < static_cast<float>(outputs), "support.y", "holds the label ", label, ", but the model tells ",
             outputs, " classes apart (labels count from 0; for more classes train one with more outputs)");
-    const auto number = static_cast<std::size_t>(label);
-    rows.resize(std::max(rows.size(), number + 1));
-    ++rows[number];
   }
+  std::vector<std::size_t> rows;
+  count_rows_by_class<float>(labels, rows);
   const auto missing = std::find(rows.begin(), rows.end(), 0u);
   require(missing == rows.end(), "support.y", "has no row of class ", missing - rows.begin(),
           " (labels are 0, 1, .. without a gap)");
@@ -72,24 +71,20 @@ std::vector<std::size_t> rows_by_class(const std::vector<float>& labels, std::si
   return rows;
 }
 
-/// A support set as a task that is adapted to and judged nowhere. Weights make the loss what it is in training, where
-/// all classes have as many rows: the mean of the classes' own means, or their sum.
+/// A support set as a task that is adapted to and judged nowhere. Weights make the loss what it is in training: the
+/// mean of the classes' own means, or their sum.
 class SupportTask final : public Task<float> {
 public:
   /// by_class: rows of each class, empty for regression.
   SupportTask(const SupportSet& support, std::size_t rows, const std::vector<std::size_t>& by_class,
               Normalisation normalisation) {
     batch_.rows = rows;
-    batch_.shots = by_class.empty() ? rows : by_class.front();
+    batch_.shots = by_class.empty() ? rows : shots_of(by_class);
     batch_.x = support.x.data();
     batch_.y = support.y.data();
-    if (std::count(by_class.begin(), by_class.end(), batch_.shots) == std::ssize(by_class)) return;
-    const double of_equal = normalisation == Normalisation::mean
-                                ? static_cast<double>(rows) / static_cast<double>(by_class.size())
-                                : static_cast<double>(batch_.shots);
-    for (const float label : support.y)
-      weights_.push_back(static_cast<float>(of_equal / static_cast<double>(by_class[static_cast<std::size_t>(label)])));
-    batch_.weight = weights_.data();
+    if (by_class.empty()) return;
+    weights_ = class_weights<float>(support.y, by_class, normalisation);
+    if (!weights_.empty()) batch_.weight = weights_.data();
   }
   SupportTask(const SupportTask&) = delete;
   SupportTask& operator=(const SupportTask&) = delete;
@@ -205,6 +200,7 @@ AdaptedModel adapt(const LoadedModel& loaded, SupportSet support, const AdaptOpt
   options.support_rows = rows;
   options.second_order = false;
   options.budget = given.budget;
+  options.tick = given.tick;
   const auto adaptation = loop.adaptation(options, true);
   adaptation->set_rates(loaded.weights.rates.data());
   adaptation->run(loaded.weights.parameters.data(), task);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,6 +30,7 @@ struct AdaptOptions {
   std::optional<Statistics> statistics = {};
   /// Bytes that adapting, and each call that predicts, may take for what it computes. Results do not depend on it.
   std::size_t budget = default_budget;
+  std::function<void()> tick = {};  ///< called before every inner step; what it throws ends the adapting
 };
 
 /// A model adapted to a support set. Borrows the Model itself, and nothing else. May be used by many threads at once.

@@ -40,7 +40,8 @@ std::vector<float> measure(const Experiment& experiment, const Weights& weights,
   // Where the budget does not do for all threads, fewer work.
   for (std::size_t count = std::min(wanted, protocol.tasks); hands.empty(); --count) {
     try {
-      std::generate_n(std::back_inserter(hands), count, [&] { return tasks.hand(options.budget / count); });
+      std::generate_n(std::back_inserter(hands), count,
+                      [&] { return tasks.hand(options.budget / count, false, options.tick); });
     } catch (const BudgetError&) {
       if (count == 1) throw;
       hands.clear();
@@ -51,7 +52,6 @@ std::vector<float> measure(const Experiment& experiment, const Weights& weights,
   const auto columns = static_cast<std::size_t>(protocol.steps) + 1;
   std::vector<float> metrics(protocol.tasks * columns);
   workers.each(protocol.tasks, [&](int worker, std::size_t task) {
-    if (worker == 0 && options.tick) options.tick();
     ProtocolTasks::Hand& hand = hands[static_cast<std::size_t>(worker)];
     hand.task->prefetch(tasks.draw(std::min(task + hands.size(), protocol.tasks - 1)));
     tasks.adapt(hand, task);

@@ -37,7 +37,7 @@ Protocol protocol(const std::string& name, const Options&);
 struct EvaluationOptions {
   int threads = 0;  ///< 0: all processors; results do not depend on it
   std::size_t budget = default_budget;
-  std::function<void()> tick = {};  ///< called before each task of the calling thread; what it throws ends it all
+  std::function<void()> tick = {};  ///< of the adaptations, so called by all threads; what it throws ends it all
 };
 
 /// Query metric after so many inner steps: mean over the tasks, and half the width of its 95 % interval

@@ -34,4 +34,19 @@ double task_flops(const Model& model, const Domain& domain, const std::string& n
   return meta_gradient_flops(model, work);
 }
 
+double adaptation_flops(const Model& model, const InnerOptions& inner, int steps, std::size_t support_rows,
+                        std::size_t predicted_rows) {
+  const InnerLoop<float> loop(model, inner);
+
+  WorkOptions work;
+  work.inner_steps = steps;
+  work.support_rows = support_rows;
+  work.query_rows = predicted_rows;
+  work.second_order = false;
+  work.query_gradients = 0;
+  work.mask = loop.layout().mask();
+  work.front_layers = loop.front_layers();
+  return meta_gradient_flops(model, work);
+}
+
 }  // namespace maml

@@ -10,5 +10,9 @@ double meta_iteration_flops(const Experiment&);
 double meta_iteration_flops(const Options&, const Model&, const Domain&);
 /// Those of one task of it.
 double task_flops(const Model&, const Domain&, const std::string& algorithm, const InnerOptions&, const TaskSize&);
+/// Those of so many inner steps on one task and of predictions of so many rows: the support rows too, where batch norm
+/// takes its statistics from them.
+double adaptation_flops(const Model&, const InnerOptions&, int steps, std::size_t support_rows,
+                        std::size_t predicted_rows);
 
 }  // namespace maml

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "maml/algorithms/algorithm.h"
 #include "maml/base/error.h"
@@ -33,9 +34,11 @@ public:
     adaptation_.support_rows = shape_.support_rows;
     adaptation_.query_rows = shape_.query_rows;
     adaptation_.second_order = row_.traits.second_order || loop_.learns_rates() || !weights_.empty();
+    adaptation_.tick = options.tick;
     const std::size_t workers = static_cast<std::size_t>(workers_.count());
-    const std::size_t own =
-        sum_.bytes() + workers * group_ * ((2 * parameters_ + rates_) * sizeof(T) + shape_.bytes) + result_bytes();
+    const std::size_t own = sum_.bytes() +
+                            workers * group_ * ((2 * parameters_ + rates_ + state_.size()) * sizeof(T) + shape_.bytes) +
+                            result_bytes();
     if (own >= options.budget)
       throw BudgetError("[memory] the tasks of a meta-batch and their gradients take " + std::to_string(own) +
                         " bytes, more than the budget of " + std::to_string(options.budget) +
@@ -58,16 +61,16 @@ public:
     workers_.each(items_, [&](int worker, std::size_t item) {
       Hand& hand = hands_[static_cast<std::size_t>(worker)];
       const std::size_t first = run(hand, theta, iteration, item);
-      for (std::size_t i = item * group_ - first; i < group_; ++i) {  // the others belong to another worker
-        result_.losses[first + i] = hand.out.losses[i];
-        before_[first + i] = hand.out.before[i];
-        after_[first + i] = hand.out.after[i];
-        T* row = sum_.row();
-        T* next = std::copy_n(hand.out.gradient.data() + i * parameters_, parameters_, row);
-        next = std::copy_n(hand.out.d_rates.data() + i * rates_, rates_, next);
-        std::copy_n(hand.adaptation->state_delta() + i * state_.size(), state_.size(), next);
-        sum_.add(first + i, row);
-      }
+      // The last group begins earlier so that it is full: what the one before has in common with it is the same.
+      const std::size_t count = first_of(item + 1) - first;
+      std::copy_n(hand.out.losses.data(), count, result_.losses.data() + first);
+      std::copy_n(hand.out.before.data(), count, before_.data() + first);
+      std::copy_n(hand.out.after.data(), count, after_.data() + first);
+      std::copy_n(hand.adaptation->state_delta(), hand.state_delta.size(), hand.state_delta.data());
+      const typename TreeSum<T>::Columns columns[] = {{hand.out.gradient.data(), parameters_},
+                                                      {hand.out.d_rates.data(), rates_},
+                                                      {hand.state_delta.data(), state_.size()}};
+      sum_.add(first, count, columns);
     });
     const T share = T(1) / static_cast<T>(options_.tasks);
     const T* from = sum_.sum();
@@ -112,6 +115,8 @@ private:
     std::unique_ptr<Adaptation<T>> adaptation;
     MetaGradient<T> out;
     TaskRows rows;  ///< the most that the adaptation takes
+    std::vector<T> state_delta;
+    std::uint64_t placed = 0;  ///< the call, from 1 on, whose rates the adaptation has
   };
 
   void take_hands() {
@@ -119,7 +124,8 @@ private:
       hands_.push_back({domain_.group<T>(group_, episode_),
                         loop_.adaptation(adaptation_, shape_.fixed_support),
                         MetaGradient<T>(group_, parameters_, rates_),
-                        {adaptation_.support_rows, adaptation_.query_rows}});
+                        {adaptation_.support_rows, adaptation_.query_rows},
+                        std::vector<T>(group_ * state_.size())});
   }
 
   std::size_t row_width() const { return parameters_ + rates_ + state_.size(); }
@@ -129,7 +135,7 @@ private:
     weigh_steps(iteration);
     std::copy_n(state ? state : initial_state_.data(), state_.size(), state_.begin());
     rates_at_hand_ = rates ? rates : loop_.initial_rates().data();
-    for (auto& hand : hands_) hand.adaptation->set_rates(rates_at_hand_);
+    ++call_;
   }
 
   /// The weights of the query losses in that iteration.
@@ -142,13 +148,19 @@ private:
     step_weights_ = gone < 1 ? std::span<const T>(weights_) : std::span<const T>();
   }
 
-  /// Gradients of the item's tasks; returns the first of them. The last group begins earlier so that it is full: what
-  /// it repeats of the one before is the same and not counted again.
+  /// The first of the item's tasks: of the one behind the last item, as many as there are tasks.
+  std::size_t first_of(std::size_t item) const {
+    return item == items_ ? options_.tasks : std::min(item * group_, options_.tasks - group_);
+  }
+
+  /// Gradients of the item's tasks; returns the first of them.
   std::size_t run(Hand& hand, const T* theta, std::uint32_t iteration, std::size_t item) {
-    const std::size_t first = std::min(item * group_, options_.tasks - group_);
+    const std::size_t first = first_of(item);
     Draw draw{options_.seed, Purpose::train_task, iteration, static_cast<std::uint32_t>(first)};
     hand.task->draw(draw);
     make_room(hand);
+    if (hand.placed != call_) hand.adaptation->set_rates(rates_at_hand_);
+    hand.placed = call_;
     ++draw.iteration;
     hand.task->prefetch(draw);
     row_(*hand.adaptation, *hand.task, AlgorithmInput<T>{theta, step_weights_, iteration < options_.second_order_from},
@@ -166,7 +178,7 @@ private:
     larger.query_rows = hand.rows.query;
     hand.adaptation.reset();
     hand.adaptation = loop_.adaptation(larger, shape_.fixed_support);
-    hand.adaptation->set_rates(rates_at_hand_);
+    hand.placed = 0;
   }
 
   static const T* scale(const T* from, T factor, std::vector<T>& to) {
@@ -196,6 +208,7 @@ private:
   AdaptationOptions adaptation_;
   std::vector<Hand> hands_;
   const T* rates_at_hand_ = nullptr;
+  std::uint64_t call_ = 0;
   std::vector<T> before_, after_;
   MetaBatchResult<T> result_;
   std::size_t own_ = 0;  // bytes beside the hands'
@@ -277,7 +290,8 @@ std::size_t suitable_group(std::size_t tasks, int workers, double pass_flops) {
   constexpr double calls_flops = 2.7e4, good_enough = 1.05;
   const auto cost = [&](std::size_t group) {
     const std::size_t groups = (tasks + group - 1) / group, count = static_cast<std::size_t>(workers);
-    return static_cast<double>((groups + count - 1) / count) * (static_cast<double>(group) * pass_flops + calls_flops);
+    const std::size_t rounds = (groups + count - 1) / count;
+    return static_cast<double>(rounds) * (static_cast<double>(group) * pass_flops + calls_flops);
   };
   double least = cost(1);
   for (std::size_t group = 2; group <= tasks; ++group) least = std::min(least, cost(group));
@@ -286,7 +300,8 @@ std::size_t suitable_group(std::size_t tasks, int workers, double pass_flops) {
   return group;
 }
 
-MetaBatchOptions meta_batch_options(const Options& options, int threads, std::size_t budget) {
+MetaBatchOptions meta_batch_options(const Options& options, int threads, std::size_t budget,
+                                    std::function<void()> tick) {
   MetaBatchOptions result;
   result.algorithm = options.outer.algorithm;
   result.inner = options.inner;
@@ -299,6 +314,7 @@ MetaBatchOptions meta_batch_options(const Options& options, int threads, std::si
   result.seed = options.train.seed;
   result.second_order_from = options.outer.second_order_from;
   result.budget = budget;
+  result.tick = std::move(tick);
   return result;
 }
 

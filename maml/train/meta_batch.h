@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ struct MetaBatchOptions {
   std::uint64_t seed = 0;
   std::int64_t second_order_from = 0;   ///< iterations before it are first order
   std::size_t budget = default_budget;  ///< bytes that all workers may hold together
+  std::function<void()> tick = {};      ///< of the workers' adaptations, so called by all threads
 };
 
 /// Tasks that each of so many workers had best adapt at once: few where tasks are large, as many as spread the cost of
@@ -86,6 +88,6 @@ private:
 
 /// The meta-batch that a run's options describe.
 struct Options;
-MetaBatchOptions meta_batch_options(const Options&, int threads, std::size_t budget);
+MetaBatchOptions meta_batch_options(const Options&, int threads, std::size_t budget, std::function<void()> tick = {});
 
 }  // namespace maml

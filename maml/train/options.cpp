@@ -190,8 +190,8 @@ void require_ascii_outside_quotes(const std::string& text, const std::string& na
       quote = std::string(text.compare(i, 3, std::string(3, c)) == 0 ? 3 : 1, c);
       i += quote.size() - 1;
     } else {
-      require(static_cast<unsigned char>(c) < 0x80, name, "line ", line,
-              ": a character outside ASCII stands outside quotes (quote the text, or remove it)");
+      require(static_cast<unsigned char>(c) < 0x80, name, "is no TOML: line ", line,
+              ": a character outside ASCII stands outside quotes (quote the text, or name another file)");
     }
   }
 }
@@ -201,7 +201,7 @@ toml::table parse_toml(const std::string& text, const std::string& name) {
   try {
     return toml::parse(text, name);
   } catch (const toml::parse_error& error) {
-    fail(name, "line ", error.source().begin.line, ": ", error.description());
+    fail(name, "is no TOML: line ", error.source().begin.line, ": ", error.description());
   }
 }
 

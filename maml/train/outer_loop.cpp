@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "maml/base/finite.h"
 
@@ -24,9 +25,9 @@ std::size_t working_budget(const Options& options, const Weights& weights) {
 }  // namespace
 
 OuterLoop::OuterLoop(const Model& model, const Domain& domain, const Options& options, int threads,
-                     const Weights& weights)
+                     const Weights& weights, std::function<void()> tick)
     : options_(options.outer), iterations_(options.train.iterations), budget_(working_budget(options, weights)),
-      batch_(model, domain, meta_batch_options(options, threads, budget_)),
+      batch_(model, domain, meta_batch_options(options, threads, budget_, std::move(tick))),
       parameters_(options.outer, weights.parameters.size()),
       rates_(options.outer, batch_.learns_rates() ? weights.rates.size() : 0) {}
 

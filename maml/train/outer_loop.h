@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "maml/nn/model.h"
@@ -28,8 +29,10 @@ class OuterLoop {
 public:
   /// Model and domain are borrowed. options: resolved, of this model; `train.iterations` is the length of the schedule
   /// of outer rates. weights: of the model, for their sizes; all calls must give weights of these. The meta-batch may
-  /// hold budget(). Throws Error where model and domain do not fit each other, or the budget is too small.
-  OuterLoop(const Model&, const Domain&, const Options& options, int threads, const Weights& weights);
+  /// hold budget(). tick: of the meta-batch; where it throws in a step, weights and optimisers stay. Throws Error where
+  /// model and domain do not fit each other, or the budget is too small.
+  OuterLoop(const Model&, const Domain&, const Options& options, int threads, const Weights& weights,
+            std::function<void()> tick = {});
 
   /// Meta-iteration `iteration` (from 0) on weights, in place. Where its loss or gradient is not finite, they stay.
   OuterStep step(Weights& weights, std::int64_t iteration);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "maml/base/error.h"
 
@@ -58,13 +59,14 @@ ProtocolTasks::ProtocolTasks(const Experiment& experiment, const Weights& weight
   if (protocol.alpha != 0) std::fill(rates_.begin(), rates_.end(), static_cast<float>(protocol.alpha));
 }
 
-ProtocolTasks::Hand ProtocolTasks::hand(std::size_t budget, bool whole) const {
+ProtocolTasks::Hand ProtocolTasks::hand(std::size_t budget, bool whole, std::function<void()> tick) const {
   AdaptationOptions options;
   options.steps = protocol_.steps;
   options.support_rows = shape_.support_rows;
   options.query_rows = shape_.query_rows;
   options.second_order = false;
   options.budget = budget - std::min(budget, shape_.bytes);
+  options.tick = std::move(tick);
   const bool fixed_support = shape_.fixed_support && !whole;
   Hand hand{experiment_.domain->group<float>(1, episode_), loop_.adaptation(options, fixed_support), options,
             fixed_support};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "maml/train/evaluation.h"
@@ -24,9 +25,9 @@ public:
     AdaptationOptions options = {};  ///< of the adaptation
     bool fixed_support = false;
   };
-  /// whole: theta of the adaptation has all parameters, a frozen front's too. Throws BudgetError where the budget, less
-  /// the task's own memory, is too small.
-  Hand hand(std::size_t budget, bool whole = false) const;
+  /// whole: theta of the adaptation has all parameters, a frozen front's too. tick: of the adaptation. Throws
+  /// BudgetError where the budget, less the task's own memory, is too small.
+  Hand hand(std::size_t budget, bool whole = false, std::function<void()> tick = {}) const;
 
   /// For looking at the same tasks: support batches are the whole support set, query batches the query rows alone.
   std::unique_ptr<TaskGroup<float>> plain_task() const;

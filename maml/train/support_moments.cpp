@@ -14,7 +14,7 @@ std::size_t layers_before(const Model& model, std::size_t layer) {
   int source = model.sources(layer).first;
   const auto at = [&] { return static_cast<std::size_t>(source); };
   while (source >= 0 && model.layer(at()).info().is_view) source = model.sources(at()).first;
-  return static_cast<std::size_t>(source + 1);
+  return static_cast<std::size_t>(source) + 1;
 }
 
 }  // namespace

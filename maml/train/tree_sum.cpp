@@ -44,7 +44,7 @@ TreeSum<T>::TreeSum(std::size_t leaves, std::size_t width, int threads, std::siz
     pairs += count / 2;
   }
   waiting_ = std::vector<std::atomic<T*>>(pairs);
-  free_.reserve(memory_.size() / padded(width));
+  free_.reserve(rows_needed(leaves, threads, range));
   reset();
 }
 
@@ -68,9 +68,33 @@ template <class T> T* TreeSum<T>::row() {
   return row;
 }
 
-template <class T> void TreeSum<T>::add(std::size_t leaf, T* row) {
-  std::size_t count = leaves_, index = leaf;
-  for (std::size_t level = 0; count > 1; ++level, count = (count + 1) / 2, index /= 2) {
+template <class T> void TreeSum<T>::add(std::size_t first, std::size_t count, std::span<const Columns> columns) {
+  const std::size_t last = first + count;
+  // On each level, the nodes of which all leaves are here; a node's sum stands in the row of its first leaf.
+  for (std::size_t level = 0, nodes = leaves_;; ++level, nodes = (nodes + 1) / 2) {
+    const std::size_t leaves = std::size_t{1} << level;
+    std::size_t begin = (first + leaves - 1) / leaves, end = last == leaves_ ? nodes : last / leaves;
+    const auto at = [&](const Columns& part, std::size_t node) {
+      return part.rows + (node * leaves - first) * part.width;
+    };
+    const auto leave = [&](std::size_t node) {
+      T* const whole = row();
+      T* next = whole;
+      for (const auto& part : columns) next = std::copy_n(at(part, node), part.width, next);
+      hand_in(level, nodes, node, whole);
+    };
+    const bool is_root = nodes == 1;
+    if (begin < end && begin % 2 == 1) leave(begin++);
+    if (begin < end && end % 2 == 1 && (end < nodes || is_root)) leave(--end);
+    if (begin >= end) return;
+    for (std::size_t node = begin; node + 1 < end; node += 2)
+      for (const auto& part : columns) maml::add(part.width, at(part, node), at(part, node + 1), at(part, node));
+  }
+}
+
+/// From node `index` of the `count` of that level on, upwards.
+template <class T> void TreeSum<T>::hand_in(std::size_t level, std::size_t count, std::size_t index, T* row) {
+  for (; count > 1; ++level, count = (count + 1) / 2, index /= 2) {
     const bool is_alone = index + 1 == count && index % 2 == 0;
     if (is_alone) continue;
     auto& place = waiting_[level_offset_[level] + index / 2];

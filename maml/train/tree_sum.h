@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "maml/base/aligned.h"
@@ -15,16 +16,21 @@ namespace maml {
 /// log2(leaves) rows a thread, and allocates nothing after construction.
 template <class T> class TreeSum {
 public:
+  /// Consecutive leaves' share of so many columns: a row of `width` values each.
+  struct Columns {
+    T* rows;
+    std::size_t width;
+  };
+
   /// In hand at a time: at most `threads` ranges of `range` consecutive leaves.
   TreeSum(std::size_t leaves, std::size_t width, int threads, std::size_t range);
 
-  /// An empty row to fill.
-  T* row();
-  /// Hands the row of this leaf in, each leaf once a sum.
-  void add(std::size_t leaf, T* row);
-  /// The sum, when all leaves are in; valid until the next `row`, which begins anew.
+  /// Hands `count` leaves in, from `first` on, each leaf once a sum. Their columns side by side are a leaf's row. What
+  /// can be summed of them alone is summed where it stands, so that threads meet over the few sums that are left.
+  void add(std::size_t first, std::size_t count, std::span<const Columns> columns);
+  /// The sum, when all leaves are in; valid until the next `add`, which begins anew.
   const T* sum() const { return root_; }
-  /// Forgets all rows, those in hand too: after an error.
+  /// Forgets all rows: after an error.
   void reset();
 
   std::size_t bytes() const { return memory_.size() * sizeof(T); }
@@ -32,6 +38,9 @@ public:
   static std::size_t bytes(std::size_t leaves, std::size_t width, int threads, std::size_t range);
 
 private:
+  T* row();
+  void hand_in(std::size_t level, std::size_t count, std::size_t index, T* row);
+
   const std::size_t leaves_, width_;
   AlignedArray<T> memory_;
   std::vector<std::atomic<T*>> waiting_;   // of each pair, the part that came first

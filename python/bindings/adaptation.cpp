@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <functional>
 #include <memory>
 
+#include "bindings/any_model.h"
+#include "bindings/interrupt.h"
 #include "bindings/one_user.h"
 #include "bindings/rates.h"
 #include "bindings/tasks.h"
@@ -25,7 +28,6 @@ public:
         loop_(model, inner_, {}, state_.data()), rates_(loop_.initial_rates()), domain_(domain_of(model, tasks)),
         workers_(workers_of(model, tasks, threads)) {
     EpisodeOptions episode;
-    episode.shots = options.data.shots;
     episode.couple_query = model.couples_query({});
     const std::size_t group = domain_->tasks_are_alike() ? group_of(options) : 1;
     for (std::size_t first = 0; first < tasks.count(); first += group) {
@@ -43,6 +45,7 @@ public:
       size.support_rows = rows.support;
       size.query_rows = rows.query;
       size.budget = budget * part.count / tasks.count();
+      size.tick = std::ref(interrupt_);
       // Not over a frozen front: jvp is for all of theta.
       part.adaptation = loop_.adaptation(size, false);
       parts_.push_back(std::move(part));
@@ -133,22 +136,19 @@ private:
 
   static int workers_of(const Model& model, const Tasks<T>& tasks, int threads) {
     require(threads >= 0, "threads", "is ", threads, ", but must be 0 (all) or above");
-    if (threads == 0) threads = model.foreign() ? 1 : available_threads();  // Python works one at a time
-    return static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(threads), tasks.count()));
+    return static_cast<int>(std::min(static_cast<std::size_t>(threads_of(threads, model)), tasks.count()));
   }
   std::size_t group_of(const Options& options) const {
     const double flops =
-        task_flops(model_, *domain_, options.outer.algorithm, inner_, {1, options.data.shots, options.data.shots});
+        task_flops(model_, *domain_, options.outer.algorithm, inner_, {});  // of the tasks' own rows, whatever the size
     return suitable_group(tasks_.count(), workers_.count(), flops / (2 * inner_.steps + 1));
   }
 
   std::size_t size() const { return model_.parameters(); }
-  /// Without the GIL. Ctrl-C ends it after the groups at hand.
+  /// Without the GIL.
   void each(auto&& body) {
-    workers_.each(parts_.size(), [&](int worker, std::size_t i) {
-      if (worker == 0) check_signals();
-      body(parts_[i]);
-    });
+    interrupt_.begin();
+    workers_.each(parts_.size(), [&](int, std::size_t i) { body(parts_[i]); });
   }
   void require_run(int k) const {
     require(has_run_, "Adaptation", "has not run yet (call run(params) first)");
@@ -166,6 +166,7 @@ private:
   std::vector<T> rates_;
   const std::unique_ptr<Domain> domain_;
   Workers workers_;
+  Interrupt interrupt_;
   std::vector<Part> parts_;
   std::vector<T> theta_0_;
   bool has_run_ = false;

@@ -89,10 +89,6 @@ template <class T> std::vector<T> flat_by_task(const Model& model, const nb::dic
   return result;
 }
 
-/// Lets Ctrl-C through: throws what Python's signal handlers raise. Cheap enough for every inner step; does nothing on
-/// threads that are not Python's main thread. Without the GIL.
-void check_signals();
-
 /// A model that Python computes (objective.cpp).
 ForeignModel python_model(const std::string& name, const nb::object& calls, const nb::dict& parameters,
                           const std::vector<std::size_t>& input, std::size_t outputs, std::size_t targets,

@@ -1,11 +1,16 @@
 #include <nanobind/stl/optional.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 
+#include "bindings/any_model.h"
+#include "bindings/interrupt.h"
 #include "bindings/rates.h"
 #include "bindings/tasks.h"
 #include "maml/base/aligned.h"
+#include "maml/tasks/shots.h"
 #include "maml/train/inner_loop.h"
 #include "maml/train/meta_batch.h"
 
@@ -13,19 +18,30 @@ namespace maml::python {
 
 namespace {
 
+bool is_classifier(const Model& model) {
+  return model.loss().name() == "cross_entropy";
+}
+
+template <class T> std::vector<std::size_t> rows_by_class(const In<T>& labels) {
+  std::vector<std::size_t> rows;
+  count_rows_by_class(std::span(labels.data(), labels.size()), rows);
+  return rows;
+}
+
 /// One batch of one model at given parameters.
 template <class T> class Call {
 public:
-  /// weight: of the rows, or nothing.
+  /// weight: of the rows, or nothing. shots: nothing where they are those of the batch, as of a support set.
   Call(const Model& model, const nb::dict& parameters, const In<T>& x, const In<T>& y,
-       const std::optional<In<T>>& weight, std::size_t shots)
+       const std::optional<In<T>>& weight, std::optional<std::size_t> shots)
       : theta_(flat<T>(model, parameters)), state_(model.initial_state<T>()),
         objective_(make_trained_objective<T>(model, {}, state_.data())) {
     batch_.rows = x.shape(0);
     batch_.x = x.data();
     batch_.y = y.data();
     if (weight) batch_.weight = weight->data();
-    batch_.shots = shots;
+    batch_.shots = shots.value_or(batch_.rows);
+    if (!shots && is_classifier(model)) batch_.shots = shots_of(rows_by_class(y));
   }
 
   T loss() const {
@@ -74,11 +90,11 @@ nb::tuple meta_gradient(const Model& model, const Options& options, const nb::di
   std::unique_ptr<MetaBatch<T>> batch;
   const MetaBatchResult<T>* result = nullptr;
   std::unique_ptr<Domain> domain;
+  Interrupt interrupt;
   {
     nb::gil_scoped_release released;
     domain = domain_of(model, tasks);
-    if (threads == 0 && model.foreign()) threads = 1;  // Python works one at a time
-    MetaBatchOptions of = meta_batch_options(options, threads, budget);
+    MetaBatchOptions of = meta_batch_options(options, threads_of(threads, model), budget, std::ref(interrupt));
     of.tasks = tasks.count();
     batch = std::make_unique<MetaBatch<T>>(model, *domain, of);
   }
@@ -99,15 +115,24 @@ template <class T> void bind(nb::module_& m, const std::string& suffix) {
            nb::arg("arrays"))
       .def("__len__", &Tasks<T>::count);
   const auto name = [&](const char* stem) { return std::string(stem) + "_" + suffix; };
+  m.def(name("class_weights").c_str(),
+        [](const Model& model, const In<T>& labels) -> std::optional<Out<T>> {
+          auto weights = class_weights(std::span(labels.data(), labels.size()), rows_by_class(labels),
+                                       model.loss().normalisation());
+          if (weights.empty()) return {};
+          return array(std::move(weights), {labels.size()});
+        },
+        "A weight a row, so that classes count alike; None where they have as many rows each.");
   using Weight = std::optional<In<T>>;
+  using Shots = std::optional<std::size_t>;
   m.def(name("loss").c_str(), [](const Model& model, const nb::dict& theta, In<T> x, In<T> y, const Weight& weight,
-                                 std::size_t shots) {
+                                 Shots shots) {
     const Call<T> call(model, theta, x, y, weight, shots);
     nb::gil_scoped_release released;
     return call.loss();
   });
   m.def(name("gradient").c_str(), [](const Model& model, const nb::dict& theta, In<T> x, In<T> y, const Weight& weight,
-                                     std::size_t shots) {
+                                     Shots shots) {
     const Call<T> call(model, theta, x, y, weight, shots);
     std::vector<T> g;
     {
@@ -117,7 +142,7 @@ template <class T> void bind(nb::module_& m, const std::string& suffix) {
     return named(model, g.data());
   });
   m.def(name("hvp").c_str(), [](const Model& model, const nb::dict& theta, In<T> x, In<T> y, const Weight& weight,
-                                const nb::dict& v, std::size_t shots) {
+                                const nb::dict& v, Shots shots) {
     const Call<T> call(model, theta, x, y, weight, shots);
     const auto direction = flat<T>(model, v);
     std::vector<T> hv;

@@ -5,13 +5,15 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 
+#include "bindings/any_model.h"
+#include "bindings/interrupt.h"
 #include "bindings/one_user.h"
 #include "bindings/rates.h"
 #include "bindings/tasks.h"
-#include "maml/base/workers.h"
 #include "maml/io/atomic_file.h"
 #include "maml/kernels/isa.h"
 #include "maml/train/adapt.h"
@@ -96,7 +98,7 @@ public:
   /// foreign: the model, where it is none of `options`.
   Learner(const Options& options, const Model* foreign) {
     loaded_ = std::make_shared<LoadedModel>();
-    loaded_->options = foreign ? resolved(options, *foreign) : resolved(options);
+    loaded_->options = resolved_for(options, foreign);
     loaded_->model = model_of(loaded_->options, foreign);
     const Model& model = *loaded_->model;
     loaded_->weights = {model.initial<float>(loaded_->options.train.seed),
@@ -151,7 +153,7 @@ public:
     Options options = loaded_->options;
     options.data = data.data;
     options.train.iterations = iterations;
-    options = model.foreign() ? resolved(options, model) : resolved(options);
+    options = resolved_for(options, foreign_of(model));
     std::unique_ptr<Domain> domain;
     if (by_engine) {
       domain = make_domain(options.data, &model);
@@ -169,14 +171,14 @@ public:
   void take_tasks(const nb::object& tasks) {
     const OneUser::Claim claim(user_, name_);
     const Tasks<float>* given = nb::cast<const Tasks<float>*>(tasks);
-    const bool alike = given->are_alike();
+    const GivenOptions options = given_options(*loaded_->model, *given);
     tasks_object_ = tasks;
     tasks_ = given;
-    if (domain_ && is_given_ && alike == given_alike_) return;
+    if (domain_ && is_given_ && options.are_alike == given_alike_) return;
     drop_loop();
-    domain_ = given_domain(*loaded_->model, &tasks_, alike);
+    domain_ = given_domain(*loaded_->model, &tasks_, options);
     is_given_ = true;
-    given_alike_ = alike;
+    given_alike_ = options.are_alike;
   }
 
   /// So many meta-iterations: means of loss, metric before and after, and the last rate.
@@ -189,13 +191,12 @@ public:
       Weights& weights = loaded_->weights;
       if (!loop_) {
         const Options& options = loaded_->options;
-        int threads = options.train.threads;
-        if (threads == 0) threads = loaded_->model->foreign() ? 1 : available_threads();  // Python works one at a time
-        loop_ = std::make_unique<OuterLoop>(*loaded_->model, *domain_, options, threads, weights);
+        const int threads = threads_of(options.train.threads, *loaded_->model);
+        loop_ = std::make_unique<OuterLoop>(*loaded_->model, *domain_, options, threads, weights, std::ref(interrupt_));
         loop_->restore(parameters_state_, rates_state_);
       }
+      interrupt_.begin();
       for (std::int64_t i = 0; i < count; ++i) {
-        check_signals();
         const OuterStep step = loop_->step(weights, loaded_->iteration);
         if (!step.is_finite) give_up();
         sum.loss += step.loss;
@@ -217,25 +218,25 @@ public:
     const Tasks<float>* given = nullptr;
     if (tasks) given = nb::cast<const Tasks<float>*>(*tasks);
     EvaluationSummary summary;
+    Interrupt interrupt;
     {
       nb::gil_scoped_release released;
       if (loop_) loop_->release();
-      const Model* foreign = loaded_->model->foreign() ? loaded_->model.get() : nullptr;
-      auto model = model_of(loaded_->options, foreign);
+      auto model = model_of(loaded_->options, foreign_of(*loaded_->model));
       Options options = loaded_->options;
       options.data = data.data;
-      options = foreign ? resolved(options, *model) : resolved(options);
-      auto domain = given ? given_domain(*model, &given, given->are_alike()) : make_domain(options.data, model.get());
+      options = resolved_for(options, foreign_of(*model));
+      auto domain =
+          given ? given_domain(*model, &given, given_options(*model, *given)) : make_domain(options.data, model.get());
       const Experiment experiment(options, std::move(model), std::move(domain));
       Protocol how = protocol(name, experiment.options);
       how.steps = steps;
       if (count) how.tasks = *count;
       if (seed) how.seed = *seed;
-      const int threads = experiment.options.train.threads;
       summary = maml::evaluate(experiment, loaded_->weights, how,
-                               {.threads = threads == 0 && foreign ? 1 : threads,
+                               {.threads = threads_of(experiment.options.train.threads, *experiment.model),
                                 .budget = experiment.options.train.memory_mib << 20,
-                                .tick = check_signals});
+                                .tick = std::ref(interrupt)});
     }
     std::vector<double> means, halves;
     for (const auto& step : summary.steps) {
@@ -251,6 +252,8 @@ public:
     AdaptOptions how;
     how.steps = steps;
     how.budget = loaded_->options.train.memory_mib << 20;
+    Interrupt interrupt;
+    how.tick = std::ref(interrupt);
     auto loaded = copy();
     nb::gil_scoped_release released;
     AdaptedModel adapted = maml::adapt(*loaded, std::move(support), how);
@@ -297,7 +300,7 @@ private:
     const OneUser::Claim claim(user_, name_);
     auto result = std::make_shared<LoadedModel>();
     result->options = loaded_->options;
-    result->model = model_of(loaded_->options, loaded_->model->foreign() ? loaded_->model.get() : nullptr);
+    result->model = model_of(loaded_->options, foreign_of(*loaded_->model));
     result->weights = loaded_->weights;
     result->iteration = loaded_->iteration;
     result->isa = loaded_->isa;
@@ -329,6 +332,7 @@ private:
   const Tasks<float>* tasks_ = nullptr;
   bool is_given_ = false, given_alike_ = false;
   std::unique_ptr<Domain> domain_;
+  Interrupt interrupt_;
   std::unique_ptr<OuterLoop> loop_;
 };
 

@@ -12,16 +12,7 @@
 #include "maml/train/experiment.h"
 #include "maml/train/options.h"
 
-#ifndef MAML_VERSION
-#define MAML_VERSION "unknown"
-#endif
-
 namespace maml::python {
-
-void check_signals() {
-  nb::gil_scoped_acquire gil;
-  if (PyErr_CheckSignals() != 0) throw nb::python_error();
-}
 
 namespace {
 
@@ -78,12 +69,13 @@ void bind_options(nb::module_& m) {
     std::vector<std::string> names;
     for (const auto& info : list_presets()) names.push_back(info.name);
     return names;
-  });
+  }, "Names of the presets: of a model, its tasks and how it is trained on them. MetaLearner, fit, score and "
+     "Model.preset take them.");
   m.def("algorithms", [] {
     std::vector<std::string> names;
     for (const auto& row : algorithms()) names.emplace_back(row.name);
     return names;
-  });
+  }, "Names of the algorithms, as `algorithm` of MetaLearner, meta_gradient and Adaptation takes them.");
 }
 
 void bind_model(nb::module_& m) {

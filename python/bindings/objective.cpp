@@ -1,5 +1,5 @@
-// Models whose loss, gradient and Hessian-vector product are Python's. The package hands over one object (maml._calls)
-// that takes and gives flat arrays of the engine's type:
+// Models whose loss, gradient and Hessian-vector product are Python's. The package hands over one object
+// (maml._objective._Calls) that takes and gives flat arrays of the engine's type:
 //   evaluate(theta, x, y, measures) -> (loss, metric)
 //   gradient(theta, x, y, measures) -> (loss, metric, g)
 //   hvp(theta, x, y, v) -> hv

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "bindings/arrays.h"
+#include "maml/nn/loss.h"
 #include "maml/tasks/given.h"
+#include "maml/tasks/shots.h"
 
 namespace maml::python {
 
@@ -32,10 +35,11 @@ template <class T> struct Tasks {
     return task;
   }
 
-  /// Whether they can be one group: as many rows each, at equal distances.
-  bool are_alike() const {
+  /// Whether they can be one group: as many rows each, at equal distances, and, counting classes, as many shots.
+  bool are_alike(bool counts_classes) const {
     if (count() < 2) return true;
     const auto first = view(0), second = view(1);
+    const std::size_t shots = counts_classes ? shots_of(first) : 0;
     for (std::size_t i = 1; i < count(); ++i) {
       const auto a = view(i - 1), b = view(i);
       if (b.support_rows != first.support_rows || b.query_rows != first.query_rows ||
@@ -45,31 +49,43 @@ template <class T> struct Tasks {
           b.query_y - a.query_y != second.query_y - first.query_y ||
           (first.support_weight &&
            (b.support_weight - a.support_weight != second.support_weight - first.support_weight ||
-            b.query_weight - a.query_weight != second.query_weight - first.query_weight)))
+            b.query_weight - a.query_weight != second.query_weight - first.query_weight)) ||
+          (counts_classes && shots_of(b) != shots))
         return false;
     }
     return true;
   }
+
+private:
+  static std::size_t shots_of(const GivenTask<T>& task) {
+    std::vector<std::size_t> rows_by_class;
+    count_rows_by_class(std::span(task.support_y, task.support_rows), rows_by_class);
+    return maml::shots_of(rows_by_class);
+  }
 };
+
+/// What the engine knows of such tasks. Classes are counted where the loss asks for shots.
+template <class T> GivenOptions given_options(const Model& model, const Tasks<T>& tasks) {
+  GivenOptions options;
+  options.targets = model.loss().targets(model.output().size());
+  options.counts_classes =
+      model.loss().name() == "cross_entropy" && model.loss().normalisation() == Normalisation::sum_over_shots;
+  options.are_alike = tasks.are_alike(options.counts_classes);
+  return options;
+}
 
 /// Task i of every iteration is task i of these. Borrows them.
 template <class T> std::unique_ptr<Domain> domain_of(const Model& model, const Tasks<T>& tasks) {
   return make_given<T>(
-      model.input(),
-      [&tasks](const Draw& draw) {
-        check_signals();
-        return tasks.view(draw.first);
-      },
-      {model.loss().targets(model.output().size()), tasks.are_alike()});
+      model.input(), [&tasks](const Draw& draw) { return tasks.view(draw.first); }, given_options(model, tasks));
 }
 
-/// The same for tasks that change: those that `*tasks` points at when one is drawn. alike: what are_alike() says of
+/// The same for tasks that change: those that `*tasks` points at when one is drawn. options: what given_options says of
 /// them all.
 template <class T>
-std::unique_ptr<Domain> given_domain(const Model& model, const Tasks<T>* const* tasks, bool alike) {
+std::unique_ptr<Domain> given_domain(const Model& model, const Tasks<T>* const* tasks, const GivenOptions& options) {
   return make_given<T>(
-      model.input(), [tasks](const Draw& draw) { return (*tasks)->view(draw.first); },
-      {model.loss().targets(model.output().size()), alike});
+      model.input(), [tasks](const Draw& draw) { return (*tasks)->view(draw.first); }, options);
 }
 
 }  // namespace maml::python

@@ -25,4 +25,5 @@ from ._options import Option, options
 from ._progress import Progress
 
 __all__ = ["AdaptedModel", "Adaptation", "Error", "MetaGradient", "MetaLearner", "Model", "Objective", "Option",
-           "Progress", "Score", "algorithms", "gradient", "hvp", "isa", "loss", "meta_gradient", "options", "presets"]
+           "Progress", "Score", "__version__", "algorithms", "gradient", "hvp", "isa", "loss", "meta_gradient", "options",
+           "presets"]

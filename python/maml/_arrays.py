@@ -1,6 +1,8 @@
-"""Arrays on their way into the engine: checked, brought to one type and to C order; copied only where they are not."""
+"""Arguments on their way into the engine, checked: numbers, texts, and arrays, which are brought to one type and to C
+order and copied only where they are not."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import operator
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,48 @@ from ._maml import Error
 
 Params = Mapping[str, Any]
 _F4, _F8 = np.dtype("f4"), np.dtype("f8")
+MOST_SEED = 2**64 - 1
+
+
+def number(value: Any, name: str, least: int = 0, most: int = 2**31 - 1) -> int:
+    """A whole number of any kind, NumPy's too."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        raise Error(f"[{name}] is {value!r}, but must be a whole number") from None
+    if not least <= whole <= most:
+        raise Error(f"[{name}] is {whole}, but must be {least} or above"
+                    + (f", and {most} at most" if whole > most else ""))
+    return whole
+
+
+def text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise Error(f"[{name}] is {value!r}, but must be a text")
+    return value
+
+
+def items(value: Any, name: str, what: str) -> list[Any]:
+    """A list's items; what: stands for them in messages."""
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        raise Error(f"[{name}] is {value!r}, but must be a list of {what}")
+    return list(value)
+
+
+def extents(value: Any, name: str) -> list[int]:
+    """Of one input."""
+    found = [number(n, name, 1) for n in items(value, name, "extents: [n], or [height, width, channels]")]
+    if not found:
+        raise Error(f"[{name}] is empty, but must be [n], or [height, width, channels]")
+    return found
+
+
+def array(value: Any, name: str) -> np.ndarray:
+    """As NumPy takes it."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:  # ragged rows, say
+        raise Error(f"[{name}] is no array: {error}") from None
 
 
 def _require_named(params: Params, name: str) -> None:
@@ -21,7 +65,8 @@ def dtype_of(params: Params, dtype: Any) -> np.dtype:
     """float64 where asked for, or where any parameter is; else float32."""
     _require_named(params, "params")
     if dtype is None:
-        return np.dtype("f8" if any(np.asarray(value).dtype == np.float64 for value in params.values()) else "f4")
+        return np.dtype("f8" if any(array(value, str(key)).dtype == np.float64 for key, value in params.items())
+                        else "f4")
     try:
         wanted = np.dtype(dtype)
     except TypeError:
@@ -42,12 +87,18 @@ def call(name: str, dtype: np.dtype) -> Any:
 def border(params: Params, name: str = "params") -> dict[str, np.ndarray]:
     """Named arrays as the engine takes them over the border."""
     _require_named(params, name)
-    return {str(key): np.asarray(value, np.float64, order="C") for key, value in params.items()}
+    result = {}
+    for key, value in params.items():
+        found = array(value, str(key))
+        if found.dtype.kind in "OSUMmc":
+            raise Error(f"[{key}] is of type {found.dtype}, but parameters are real numbers")
+        result[str(key)] = np.asarray(found, np.float64, order="C")
+    return result
 
 
-def initial(own: Any, seed: int, dtype: Any) -> dict[str, np.ndarray]:
+def initial(own: Any, seed: Any, dtype: Any) -> dict[str, np.ndarray]:
     """Initial parameters of the engine's model."""
-    return getattr(own, f"init_{suffix(dtype_of({}, dtype))}")(seed)
+    return getattr(own, f"init_{suffix(dtype_of({}, dtype))}")(number(seed, "seed", most=MOST_SEED))
 
 
 def shape_text(shape: Sequence[int]) -> str:
@@ -64,7 +115,7 @@ def require_outputs(outputs: Any, rows: int, width: int, name: str) -> Any:
 
 def inputs(model: Any, x: Any, name: str, dtype: np.dtype) -> np.ndarray:
     """Rows x the model's input."""
-    x = np.asarray(x)
+    x = array(x, name)
     if x.dtype.kind not in "fiu" or x.dtype == np.uint8:
         raise Error(f"[{name}] is of type {x.dtype}, but inputs are float32 or float64 (pixels: divide by 255)")
     if x.ndim < 1 or x.shape[1:] != tuple(model.input) or x.shape[0] < 1:
@@ -75,7 +126,7 @@ def inputs(model: Any, x: Any, name: str, dtype: np.dtype) -> np.ndarray:
 
 def targets(model: Any, y: Any, rows: int, name: str, dtype: np.dtype) -> np.ndarray:
     """One label a row, or rows x targets."""
-    y = np.asarray(y)
+    y = array(y, name)
     if model.is_classifier:
         if y.dtype.kind not in "iu":
             raise Error(f"[{name}] is of type {y.dtype}, but cross_entropy wants whole numbers as labels")
@@ -118,7 +169,7 @@ def engine_examples(model: Any, x: Any, y: Any, name: str, columns: Any) -> tupl
 
 
 def row_weights(weights: Any, rows: int, name: str, dtype: np.dtype) -> np.ndarray:
-    w = np.asarray(weights)
+    w = array(weights, name)
     if w.dtype.kind not in "fiu" or w.shape != (rows,):
         raise Error(f"[{name}] has shape {shape_text(w.shape)} and type {w.dtype}, but must be a number a row, "
                     f"{shape_text((rows,))}")
@@ -135,7 +186,7 @@ def _pairs(sets: Any, name: str) -> list[tuple[Any, Any]]:
     """(x, y) of every task: from a pair of arrays tasks x rows x .., or a list with one pair a task."""
     if isinstance(sets, tuple) and len(sets) == 2 and not isinstance(sets[0], tuple):
         # The whole arrays at once, so that the rows of one task are views that lie at equal distances.
-        x, y = np.asarray(sets[0]), np.asarray(sets[1])
+        x, y = array(sets[0], f"{name}.x"), array(sets[1], f"{name}.y")
         if x.ndim < 2 or y.ndim < 2:
             raise Error(f"[{name}] has arrays of shapes {shape_text(x.shape)} and {shape_text(y.shape)}, but wants "
                         "tasks x rows x .. (or a list with one (x, y) a task)")
@@ -149,9 +200,9 @@ def _pairs(sets: Any, name: str) -> list[tuple[Any, Any]]:
     return pairs
 
 
-def _whole(sets: Any, dtype: np.dtype) -> Any:
+def _whole(sets: Any, name: str, dtype: np.dtype) -> Any:
     if isinstance(sets, tuple) and len(sets) == 2 and not isinstance(sets[0], tuple):
-        x, y = np.asarray(sets[0]), np.asarray(sets[1])
+        x, y = array(sets[0], f"{name}.x"), array(sets[1], f"{name}.y")
         if x.dtype.kind in "fiu" and x.dtype != np.uint8:
             x = np.asarray(x, dtype, order="C")
         if y.dtype.kind == "f":
@@ -160,10 +211,20 @@ def _whole(sets: Any, dtype: np.dtype) -> Any:
     return sets
 
 
+def _class_weights(model: Any, supports: list[np.ndarray], dtype: np.dtype) -> Any:
+    """Weights of support rows that make classes count alike; None where they have as many rows in every task. supports:
+    labels."""
+    found = [call("class_weights", dtype)(model._own, labels) for labels in supports]
+    if all(weights is None for weights in found):
+        return None
+    return [np.ones(len(labels), dtype) if weights is None else weights for labels, weights in zip(supports, found)]
+
+
 def tasks(model: Any, support: Any, query: Any, dtype: np.dtype, support_weights: Any = None,
-          query_weights: Any = None) -> Any:
-    """The engine's tasks. Labels become floats in one array for all tasks; nothing else is copied, but weights."""
-    sets = {"support": _pairs(_whole(support, dtype), "support"), "query": _pairs(_whole(query, dtype), "query")}
+          query_weights: Any = None, *, classes_alike: bool = False) -> Any:
+    """The engine's tasks. Labels become floats in one array for all tasks; nothing else is copied, but weights.
+    classes_alike: of a classifier, weighs support rows so that classes count alike, as `adapt` does."""
+    sets = {name: _pairs(_whole(given, name, dtype), name) for name, given in (("support", support), ("query", query))}
     count = len(sets["support"])
     if len(sets["query"]) != count:
         raise Error(f"[query] has {len(sets['query'])} tasks, but support has {count}")
@@ -177,15 +238,19 @@ def tasks(model: Any, support: Any, query: Any, dtype: np.dtype, support_weights
             made = [(x, y) for (x, _), y in zip(made, whole)]
         for of_task, (x, y) in zip(arrays, made):
             of_task += [x, y]
+    if classes_alike and model.is_classifier:
+        support_weights = _class_weights(model, [of_task[1] for of_task in arrays], dtype)
     if support_weights is not None or query_weights is not None:
         for name, given, at in (("support", support_weights, 0), ("query", query_weights, 2)):
-            if given is not None and len(given) != count:
-                raise Error(f"[{name}_weights] has {len(given)} tasks, but support has {count}")
             rows = [len(of_task[at]) for of_task in arrays]
-            made = [np.ones(n, dtype) if given is None else row_weights(given[i], n, f"{name}_weights", dtype)
-                    for i, n in enumerate(rows)]
+            if given is not None:
+                given = items(given, f"{name}_weights", "lists: of each task, a number a row")
+                if len(given) != count:
+                    raise Error(f"[{name}_weights] has {len(given)} tasks, but support has {count}")
+            weights = [np.ones(n, dtype) if given is None else row_weights(given[i], n, f"{name}_weights", dtype)
+                       for i, n in enumerate(rows)]
             if len(set(rows)) == 1:
-                made = list(np.stack(made))
-            for of_task, w in zip(arrays, made):
+                weights = list(np.stack(weights))
+            for of_task, w in zip(arrays, weights):
                 of_task.append(w)
     return call("Tasks", dtype)(arrays)

@@ -22,7 +22,8 @@ def objective(make: Any, apply: Any, params: Any, *, loss: Any, name: str, **siz
         raise Error(f"[{name}] needs jax, which cannot be imported: {error}") from None
 
     # float64 wherever the engine asks for it, whatever jax_enable_x64 says.
-    enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+    home: Any = jax if hasattr(jax, "enable_x64") else jax.experimental
+    enable_x64 = home.enable_x64
 
     def precision(theta: dict[str, np.ndarray]) -> Any:
         is_double = any(value.dtype == np.float64 for value in theta.values())

@@ -1,12 +1,12 @@
 import os
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import _arrays, _maml, _options, _tasks
+from ._engine import own_of
 from ._maml import Error
 from ._model import Model
 from ._objective import Objective
@@ -32,7 +32,7 @@ class Score(NamedTuple):
 
 def _labels(y: Any, rows: int) -> np.ndarray:
     """Class labels of any kind, one a row."""
-    labels = np.asarray(y)
+    labels = _arrays.array(y, "y")
     if labels.shape != (rows,):
         raise Error(f"[y] has shape {_arrays.shape_text(labels.shape)}, but the model wants "
                     f"{_arrays.shape_text((rows,))}: one label a row")
@@ -124,6 +124,7 @@ class MetaLearner:
             own = _maml.Learner(_options.apply(_maml.Options.preset(model), keywords), None)
             model = Model._of_options(own.options)
         else:
+            own_of(model, ", or a preset's name")
             for keyword, value in options.items():
                 if keyword.startswith("model_") and value is not None:
                     raise Error(f"[{keyword}] stands beside a model, which says so itself (make the model with it)")
@@ -146,6 +147,8 @@ class MetaLearner:
         self._own = own
         self._keywords = dict(keywords)
         self._iterations: int = own.options.iterations
+        self._ahead: _tasks.Ahead | None = None  # of the fit that a Ctrl-C ended
+        self._yielded: _tasks.Yielded | None = None  # an iterator, and what a fit has left of it
 
     @property
     def params(self) -> dict[str, np.ndarray]:
@@ -167,9 +170,6 @@ class MetaLearner:
         """All options, as config.toml."""
         return self._own.options.toml()
 
-    def _sizes(self, options: Any) -> _tasks.Sizes:
-        return _tasks.Sizes(options.ways, options.shots, options.query_shots)
-
     def _data(self, tasks: Any) -> tuple[Any, bool]:
         """Options whose [data] is that of these tasks, and whether the engine draws them itself."""
         options = self._own.options
@@ -183,7 +183,10 @@ class MetaLearner:
         if name in _maml.presets():
             options.take_data(_maml.Options.preset(name))
         else:
-            options.take_pack(name)
+            try:
+                options.take_pack(name)
+            except Error as error:
+                raise Error(f"{error}{_options.did_you_mean(name, _maml.presets())}") from None
         if self.iteration:
             options.keep_learned(was)
         of_data = {key: value for key, value in self._keywords.items() if key.startswith("data_") and key not in _WHERE}
@@ -210,17 +213,19 @@ class MetaLearner:
           an iterator of such tasks; where it ends, so does the fit, after its last whole meta-batch.
         x is (rows, ..input), y (rows,) labels from 0 or (rows, targets). Numbers of rows may differ from task to task.
         Of a model that has learned from a table x and y are in the table's own units.
-        A callable or iterator is called from one thread at a time, in order, a batch ahead of the training.
+        A callable or iterator is called from one thread at a time, in order, a batch ahead of the training. What was
+        drawn of an iterator and not trained on, since the callback or Ctrl-C stopped the fit, comes first in the
+        learner's next fit or score of the same iterator.
 
-        callback: gets a Progress after each iteration; returns True to stop. progress: a bar (tqdm, if installed);
+        callback: gets a Progress after each iteration; returns True to stop. progress: a bar (tqdm's);
         None: in terminals and notebooks. Ctrl-C leaves the learner at its last whole iteration; fit again to go on.
         """
         options, by_engine = self._data(tasks)
-        total = self._iterations if iterations is None else int(iterations)
-        if total < 0:
-            raise Error(f"[iterations] is {total}, but must be 0 or above")
+        total = self._iterations if iterations is None else _arrays.number(iterations, "iterations")
+        if callback is not None and not callable(callback):
+            raise Error(f"[callback] is {callback!r}, but must be a function")
         end = self.iteration + total
-        source = None if by_engine else _tasks.source_of(self.model, tasks, self._sizes(options))
+        source = None if by_engine else self._source(tasks, options)
         self._own.begin(options, end, by_engine)
         bar = Bar(progress, self.iteration, end)
         rows = _Rows(self.history, options.log_every)
@@ -249,30 +254,54 @@ class MetaLearner:
             done = self._own.run(count)
             if report(count, done):
                 return
-            if not every and time.monotonic() - start < 0.05:
-                count *= 2
-            else:
-                count = max(1, count // 2) if not every else 1
+            if not every:
+                count = 2 * count if time.monotonic() - start < 0.05 else max(1, count // 2)
 
     def _fit_source(self, source: _tasks.Source, options: Any, end: int, report: Callable[..., bool]) -> None:
-        def batch(iteration: int) -> Any:
-            drawn = source.draw(_tasks.Streams(options.seed, _TRAINING, iteration), options.tasks)
-            return _tasks.own(self.model, drawn, columns) if len(drawn) == options.tasks else None
+        def batch(iteration: int, stops: Callable[[], bool]) -> _tasks.Batch:
+            drawn = source.draw(_tasks.Streams(options.seed, _TRAINING, iteration), options.tasks, stops)
+            is_whole = len(drawn) == options.tasks
+            return _tasks.Batch(drawn, _tasks.own(self.model, drawn, columns) if is_whole else None)
 
         columns, start = self._own.columns, self.iteration
-        with ThreadPoolExecutor(1, thread_name_prefix="maml tasks") as pool:
-            ahead = pool.submit(batch, start) if start < end else None
-            while ahead is not None:
-                tasks = ahead.result()
+        ahead, waits = _tasks.Ahead(source, batch, start, end), True
+        try:
+            while self.iteration < end:
+                tasks = ahead.take()
                 if tasks is None:
                     if self.iteration == start:
                         raise Error(f"[tasks] has ended before the {options.tasks} tasks of one meta-batch "
                                     "(data_tasks)")
                     return
-                ahead = pool.submit(batch, self.iteration + 1) if self.iteration + 1 < end else None
                 self._own.take_tasks(tasks)
-                if report(1, self._own.run(1)):
+                done = self._own.run(1)
+                ahead.used()
+                if report(1, done):
                     return
+        except KeyboardInterrupt:
+            waits = False  # for the task being made: the next call does
+            raise
+        finally:
+            ahead.stop()
+            self._ahead = ahead
+            if waits:
+                self._finish_tasks()
+
+    def _finish_tasks(self) -> None:
+        """Waits for a task that is still being made for a fit that a Ctrl-C ended."""
+        if self._ahead is None:
+            return
+        source = self._ahead.source
+        self._ahead.finish()
+        self._ahead = None
+        if isinstance(source, _tasks.Yielded):
+            self._yielded = source if source.left else None
+
+    def _source(self, tasks: Any, options: Any) -> _tasks.Source:
+        self._finish_tasks()
+        if self._yielded is not None and self._yielded.tasks is tasks:
+            return self._yielded
+        return _tasks.source_of(self.model, tasks, _tasks.Sizes(options.ways, options.shots, options.query_shots))
 
     @property
     def metric(self) -> str:
@@ -286,25 +315,26 @@ class MetaLearner:
         tasks: as for `fit`; None: test tasks of the preset. A list of split tasks is judged as it is; of others `count`
         (eval.tasks, 600) are drawn with `seed` (eval.seed). steps: inner steps (None: as in training; those beyond use
         the last rates). protocol: of tasks that the engine draws: own, paper, strict, .. (`maml eval --help`). The mse
-        of a model that learned from a table is of standardised targets. Ctrl-C ends it between two tasks.
+        of a model that learned from a table is of standardised targets.
         """
         options, by_engine = self._data(tasks)
-        steps = options.inner_steps if steps is None else int(steps)
-        if count is not None and count < 1:
-            raise Error(f"[count] is {count}, but must be 1 or above")
+        steps = options.inner_steps if steps is None else _arrays.number(steps, "steps")
+        count = None if count is None else _arrays.number(count, "count", 1)
+        seed = None if seed is None else _arrays.number(seed, "seed", most=_arrays.MOST_SEED)
         given = None
         if not by_engine:
-            source = _tasks.source_of(self.model, tasks, self._sizes(options))
+            source = self._source(tasks, options)
             if source.count is not None and count is None:
                 drawn = source.all()
             else:
                 count = options.eval_tasks if count is None else count
-                of_tasks = options.eval_seed if seed is None else int(seed)
+                of_tasks = options.eval_seed if seed is None else seed
                 drawn = source.draw(_tasks.Streams(of_tasks, _TESTING, 0), count)
             if not drawn:
                 raise Error("[tasks] has no task to judge")
             count = len(drawn)
             given = _tasks.own(self.model, drawn, self._own.columns)
+        protocol = _arrays.text(protocol, "protocol")
         metric, means, halves = self._own.evaluate(given, options, protocol, steps, count, seed)
         return Score(metric, float(means[-1]), float(halves[-1]), means, halves)
 
@@ -312,6 +342,7 @@ class MetaLearner:
         """Adapts to a support set of any size: x (rows, ..input), y (rows,) class labels of any kind, or
         (rows, targets). steps: inner steps (None: as in training). Classes count alike, however many rows each has.
         A model that learned from a table takes x and y in the table's own units, and predicts in them."""
+        steps = None if steps is None else _arrays.number(steps, "steps")
         columns, classes = self._own.columns, None
         x = _arrays.engine_inputs(self.model, x, "x", columns)
         if self.model.is_classifier:
@@ -329,7 +360,7 @@ class MetaLearner:
         """Writes a run folder for `load`: config.toml and checkpoint.safetensors (weights, learned rates, the state of
         the optimiser). Of a maml.Model the program, from `make build`, reads it: `maml info` and `maml export`;
         `maml eval`, where the tasks are those of a preset or a pack; `maml adapt`, where they are those of a pack."""
-        self._own.save(os.fspath(path), overwrite)
+        self._own.save(os.fspath(path), bool(overwrite))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], model: Objective | None = None, *, best: bool = True) -> "MetaLearner":
@@ -337,6 +368,8 @@ class MetaLearner:
         those of the run, where the engine draws them. Keywords are as the run's config says. model: the objective,
         where it was one. best: the weights of the best validation, where the run had any; without the state of the
         optimiser, so to go on as the run would have, take best=False."""
+        if model is not None and not isinstance(model, Objective):
+            raise Error(f"[model] is {model!r}, but must be the run's maml.Objective")
         name = os.fspath(path)
         config = os.path.join(name, "config.toml")
         if not os.path.isfile(config):
@@ -348,7 +381,7 @@ class MetaLearner:
                      else "a maml.Model (leave model= out)")
             raise Error(f"[{name}] is of {whose}")
         learner = cls.__new__(cls)
-        own = _maml.Learner.load(name, cls._foreign(model), best)
+        own = _maml.Learner.load(name, cls._foreign(model), bool(best))
         learner._start(model if model is not None else Model._of_options(own.options), own, {})
         return learner
 

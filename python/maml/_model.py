@@ -25,13 +25,15 @@ class Model:
         if (text is None) == (layers is None):
             raise Error("[model] wants the text of a config, or input= and layers= (and not both)")
         if text is not None:
-            self._set(_maml.Options.parse(text, "model"))
+            self._set(_maml.Options.parse(_arrays.text(text, "text"), "model"))
         elif input is None:
             raise Error("[model.input] is missing (write [n], or [height, width, channels])")
         else:
-            own = _maml.Model([int(n) for n in input], list(layers or ()), loss, normalisation)
-            self._set(_options.make({"model_input": [int(n) for n in input], "model_layers": list(layers or ()),
-                                     "model_loss": loss, "model_normalisation": normalisation}), own)
+            extents = _arrays.extents(input, "model.input")
+            texts = [_arrays.text(layer, "model.layers") for layer in _arrays.items(layers, "model.layers", "texts")]
+            own = _maml.Model(extents, texts, _arrays.text(loss, "loss"), _arrays.text(normalisation, "normalisation"))
+            self._set(_options.make({"model_input": extents, "model_layers": texts, "model_loss": loss,
+                                     "model_normalisation": normalisation}), own)
 
     @classmethod
     def _of_options(cls, options: Any) -> "Model":
@@ -42,7 +44,7 @@ class Model:
     @classmethod
     def preset(cls, name: str) -> "Model":
         """The model of a preset (maml.presets() lists them)."""
-        return cls._of_options(_maml.Options.preset(name))
+        return cls._of_options(_maml.Options.preset(_arrays.text(name, "preset")))
 
     def _set(self, options: Any, own: Any = None) -> None:
         self._options = options

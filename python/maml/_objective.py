@@ -39,12 +39,13 @@ class Objective:
                  predict: Callable[[Arrays, np.ndarray], Any] | None = None, *, input: Sequence[int], outputs: int = 1,
                  targets: int | None = None, classifier: bool = False, name: str = "objective"):
         arrays = _arrays.border(params)
-        self.name = name
-        self.input: tuple[int, ...] = tuple(int(n) for n in input)
+        self.name = _arrays.text(name, "name")
+        self.input: tuple[int, ...] = tuple(_arrays.extents(input, f"{name}.input"))
         """Extents of one input."""
-        self.outputs = int(outputs)
+        self.outputs = _arrays.number(outputs, f"{name}.outputs", 1)
         """Values the network gives for one input."""
-        self.targets = 1 if classifier else self.outputs if targets is None else int(targets)
+        self.targets = (1 if classifier else self.outputs if targets is None
+                        else _arrays.number(targets, f"{name}.targets", 1))
         """Values of y a row (1 for labels)."""
         self.is_classifier = bool(classifier)
         self.shapes: dict[str, tuple[int, ...]] = {key: value.shape for key, value in arrays.items()}
@@ -52,9 +53,6 @@ class Objective:
         for what, function in (("loss", loss), ("gradient", gradient), ("hvp", hvp), ("predict", predict)):
             if not callable(function) and not (function is None and what in ("hvp", "predict")):
                 raise Error(f"[{name}.{what}] is a {type(function).__name__}, but must be a function")
-        if not self.input or min(self.input) < 1 or self.outputs < 1 or self.targets < 1:
-            raise Error(f"[{name}] has input {list(self.input)}, outputs {self.outputs} and targets {self.targets}, "
-                        "but all of them must be at least 1")
         calls = _Calls(name, self.shapes, loss, gradient, hvp, predict, self.is_classifier, self.outputs)
         metric = "loss" if predict is None else "accuracy" if classifier else "mse"
         if metric == "mse" and self.targets != self.outputs:

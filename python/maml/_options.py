@@ -3,7 +3,7 @@
 import difflib
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from . import _maml
@@ -31,20 +31,21 @@ def options() -> list[Option]:
     return [Option(key.replace(".", "_", 1), key, *rest) for key, *rest in _maml.describe_options()]
 
 
-def toml(value: Any) -> str:
+def toml(value: Any, keyword: str) -> str:
+    """keyword: stands in messages."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(str(key))} = {toml(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(str(key))} = {toml(item, keyword)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(toml, value)) + "]"
-    if hasattr(value, "item"):
-        value = value.item()
+        return "[" + ", ".join(toml(item, keyword) for item in value) + "]"
+    if hasattr(value, "tolist"):  # NumPy's
+        return toml(value.tolist(), keyword)
     if isinstance(value, (int, float)):
         return repr(value)
-    raise Error(f"[options] {value!r} is neither a number, a text, a list nor a table")
+    raise Error(f"[{keyword}] is {value!r}, which is neither a number, a text, a list nor a table")
 
 
 def key_of(keyword: str) -> str:
@@ -56,15 +57,25 @@ def _known() -> frozenset[str]:
     return frozenset(ALIASES) | {option.keyword for option in options()}
 
 
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """To be put behind an error's text."""
+    near = difflib.get_close_matches(word, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def apply(options: Any, keywords: Mapping[str, Any]) -> Any:
-    """The options with these keywords set."""
+    """The options with these keywords set, but those that are None."""
+    named: dict[str, str] = {}
     for keyword, value in keywords.items():
         if keyword not in _known():
-            near = difflib.get_close_matches(keyword, _known(), 1)
-            raise Error(f"[{keyword}] is no option" + (f"; did you mean {near[0]}?" if near else "")
-                        + " (they are a config's keys with _ for the first dot)")
-        if value is not None:
-            options.set(f"{key_of(keyword)}={toml(value)}")
+            raise Error(f"[{keyword}] is no option{did_you_mean(keyword, _known())} (they are a config's keys with _ "
+                        "for the first dot)")
+        if value is None:
+            continue
+        other = named.setdefault(key_of(keyword), keyword)
+        if other != keyword:
+            raise Error(f"[{keyword}] is {other} by another name (give one of them)")
+        options.set(f"{key_of(keyword)}={toml(value, keyword)}")
     return options
 
 

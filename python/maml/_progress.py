@@ -1,4 +1,4 @@
-"""A progress bar in terminals and notebooks, where tqdm is installed."""
+"""A progress bar in terminals and notebooks."""
 
 import sys
 from typing import Any, NamedTuple
@@ -37,12 +37,7 @@ class Bar:
     def __init__(self, wanted: bool | None, start: int, end: int):
         self._bar: Any = None
         if wanted or (wanted is None and (sys.stderr.isatty() or _in_notebook())):
-            try:
-                from tqdm.auto import tqdm
-            except ImportError:
-                if wanted:
-                    print("maml: no progress bar without tqdm (pip install tqdm)", file=sys.stderr)
-                return
+            from tqdm.auto import tqdm  # looks, as it is imported, whether it is in a notebook
             self._bar = tqdm(total=end - start, unit="it", dynamic_ncols=True)
 
     def advance(self, count: int, now: Progress) -> None:

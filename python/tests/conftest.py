@@ -1,3 +1,8 @@
+import os
+import signal
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -7,6 +12,22 @@ import maml
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)
+
+
+def seconds_after_ctrl_c(call, after):
+    """Of which the call, ended by a Ctrl-C `after` seconds, took so many."""
+    pressed = []
+
+    def press():
+        pressed.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)  # of the process, as a terminal's
+    timer = threading.Timer(after, press)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        call()
+    ended = time.monotonic()
+    timer.join()
+    return ended - pressed[0]
 
 
 def small(loss="mse"):

@@ -1,16 +1,15 @@
 """The engine by named arrays: held against finite differences, NumPy, and the program."""
 
 import os
-import signal
 import subprocess
 import threading
-import time
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import maml
-from conftest import conv, regression, small
+from conftest import conv, regression, seconds_after_ctrl_c, small
 
 
 def numpy_conv(model, params, x):
@@ -67,6 +66,21 @@ def test_gradient_and_hvp_against_differences(make, rng):
         assert hv[name].dtype == np.float64 and hv[name].shape == model.shapes[name]
 
 
+@pytest.mark.parametrize("make", [small, conv])
+def test_float32_has_the_values_of_float64(make, rng):
+    model = make()
+    params, v = ({k: rng.normal(size=s) * 0.3 for k, s in model.shapes.items()} for _ in range(2))
+    x = rng.random((6, *model.input))
+    y = rng.integers(0, 4, 6) if model.is_classifier else rng.normal(size=(6, 2))
+    single = {k: value.astype("f4") for k, value in params.items()}
+    assert maml.loss(model, single, x, y) == pytest.approx(maml.loss(model, params, x, y), rel=1e-6)
+    for given, wanted in ((maml.gradient(model, single, x, y), maml.gradient(model, params, x, y)),
+                          (maml.hvp(model, single, x, y, v), maml.hvp(model, params, x, y, v))):
+        for name in wanted:
+            assert given[name].dtype == np.float32 and given[name].shape == model.shapes[name]
+            np.testing.assert_allclose(given[name], wanted[name], rtol=1e-4, atol=1e-6)
+
+
 def test_meta_gradient_against_differences(rng):
     model, (support, query) = small(), regression(rng)
     params = {k: rng.normal(size=s) for k, s in model.shapes.items()}
@@ -87,6 +101,12 @@ def test_threads_do_not_matter(rng):
     runs = [maml.meta_gradient(model, params, support, query, threads=n) for n in (1, 2, 5)]
     for run in runs[1:]:
         assert all((run.gradient[k] == runs[0].gradient[k]).all() for k in params)
+
+
+def test_inner_alpha_is_inner_lr(rng):
+    model, (support, query) = small(), regression(rng)
+    run = lambda **options: maml.meta_gradient(model, model.init(0), support, query, **options).loss
+    assert run(inner_alpha=0.2) == run(inner_lr=0.2) != run() == run(inner_lr=0.01)
 
 
 def test_unequal_numbers_of_rows(rng):
@@ -205,23 +225,28 @@ def test_adaptations_do_not_depend_on_threads(rng):
             assert all((run[key] == runs[0][key]).all() for key in runs[0])
 
 
-def test_ctrl_c_ends_an_adaptation(rng):
-    model = maml.Model(input=[100], layers=["linear 300", "tanh", "linear 300", "tanh", "linear 1"])
-    x, y = rng.normal(size=(24, 100, 100)).astype("f4"), rng.normal(size=(24, 100, 1)).astype("f4")
-    adaptation = maml.Adaptation(model, (x, y), (x, y), inner_steps=20, threads=1, memory_mib=2048)
-    params = model.init(0)
-    start = time.monotonic()
-    adaptation.run(params)
-    whole = time.monotonic() - start
-    timer = threading.Timer(whole / 8, signal.raise_signal, [signal.SIGINT])
-    start = time.monotonic()
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        adaptation.run(params)
-    assert time.monotonic() - start < 0.8 * whole
-    timer.join()
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_ends_a_meta_gradient_between_two_steps(rng, threads):
+    model, (support, query) = small(), regression(rng, tasks=threads)
+    run = lambda: maml.meta_gradient(model, model.init(0), support, query, inner_steps=1_000_000, threads=threads,
+                                     memory_mib=64)
+    assert seconds_after_ctrl_c(run, 0.3) < 2
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_ends_an_adaptation_between_two_steps(rng, threads):
+    model, (support, query) = small(), regression(rng, tasks=2, dtype="float32")
+    params, steps = model.init(0), 300_000
+    adaptation = maml.Adaptation(model, support, query, inner_steps=steps, threads=threads)
+    assert seconds_after_ctrl_c(lambda: adaptation.run(params), 0.1) < 2
     with pytest.raises(maml.Error, match="has not run yet"):
         adaptation.query()
+    adaptation.run(params)
+    v = adaptation.query()[1]
+    middle, back = adaptation.theta(steps // 2 + 3), adaptation.vjp(v)
+    assert seconds_after_ctrl_c(lambda: adaptation.vjp(v), 0.1) < 2
+    for before, after in ((middle, adaptation.theta(steps // 2 + 3)), (back, adaptation.vjp(v))):
+        assert all(np.array_equal(before[name], after[name]) for name in params)
 
 
 @pytest.mark.skipif("MAML" not in os.environ, reason="MAML does not name the program")
@@ -244,18 +269,44 @@ def test_the_program_says_the_same(rng, tmp_path):
         np.testing.assert_allclose(here.gradient[name], there["gradient." + name], rtol=1e-12, atol=1e-15)
 
 
-def test_arrays_are_not_copied(rng):
-    from maml import _arrays
+@pytest.mark.parametrize("call", [
+    lambda m, p, x, y: maml.loss(m, p, x[0], y[0]),
+    lambda m, p, x, y: maml.gradient(m, p, x[0], y[0]),
+    lambda m, p, x, y: maml.hvp(m, p, x[0], y[0], p),
+    lambda m, p, x, y: maml.meta_gradient(m, p, (x, y), (x, y)),
+    lambda m, p, x, y: maml.meta_gradient(m, p, list(zip(x, y)), list(zip(x, y))),
+    lambda m, p, x, y: maml.Adaptation(m, (x, y), (x, y)).run(p),
+])
+def test_arrays_are_not_copied(rng, call):
     model = small()
-    support = rng.normal(size=(2, 4, 3)).astype("f4"), rng.normal(size=(2, 4, 2)).astype("f4")
-    x, y = _arrays.examples(model, support[0][0], support[1][0], "batch", np.dtype("f4"))
-    assert np.shares_memory(x, support[0]) and np.shares_memory(y, support[1])
+    params = model.init(0)
+
+    def copied(dtype):
+        """The most bytes that NumPy held at once, beside those of the arrays."""
+        x, y = rng.normal(size=(2, 10_000, 3)).astype(dtype), rng.normal(size=(2, 10_000, 2)).astype(dtype)
+        tracemalloc.start()
+        call(model, params, x, y)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most / (4 * 10_000)
+    copied("f4")  # what is made once
+    assert copied("f4") < 1
+    assert copied("f8") > 3
 
 
-def test_the_gil_is_released(rng):
+@pytest.mark.parametrize("call", ["meta_gradient", "Adaptation", "fit", "score", "adapt"])
+def test_the_gil_is_released(rng, call):
     model = maml.Model(input=[200], layers=["linear 400", "tanh", "linear 400", "tanh", "linear 1"])
     x, y = rng.normal(size=(4, 200, 200)).astype("f4"), rng.normal(size=(4, 200, 1)).astype("f4")
     params, count, done = model.init(0), [0], threading.Event()
+    tasks = [((a, b), (a, b)) for a, b in zip(x, y)]
+    learner = maml.MetaLearner(model, inner_lr=1e-6, inner_steps=5, data_tasks=4, threads=1)
+    adaptation = maml.Adaptation(model, (x, y), (x, y), inner_steps=20, threads=1)
+    run = {"meta_gradient": lambda: maml.meta_gradient(model, params, (x, y), (x, y), inner_steps=5, threads=1),
+           "Adaptation": lambda: adaptation.run(params),
+           "fit": lambda: learner.fit(tasks, iterations=2),
+           "score": lambda: learner.score(tasks, steps=20),
+           "adapt": lambda: learner.adapt(x[0], y[0], steps=80)}[call]
 
     def tick():
         while not done.wait(0.001):
@@ -263,11 +314,15 @@ def test_the_gil_is_released(rng):
     thread = threading.Thread(target=tick)
     thread.start()
     before = count[0]
-    maml.meta_gradient(model, params, (x, y), (x, y), inner_steps=5, threads=1)
+    run()
     during = count[0] - before
     done.set()
     thread.join()
     assert during > 5
+
+
+X, Y = np.zeros((4, 3)), np.zeros((4, 2))
+SETS = 2 * ((np.zeros((2, 4, 3)), np.zeros((2, 4, 2))),)
 
 
 @pytest.mark.parametrize("call, message", [
@@ -282,10 +337,39 @@ def test_the_gil_is_released(rng):
                                      (np.zeros((3, 4, 3)), np.zeros((3, 4, 2)))), "3 tasks, but support has 2"),
     (lambda m, p: maml.meta_gradient(m, p, [], []), "no tasks"),
     (lambda m, p: maml.loss(m, [1, 2], np.zeros((4, 3)), np.zeros((4, 2))), r"\[params\] is a list.*named arrays"),
-    (lambda m, p: maml.meta_gradient(m, p, (np.zeros((2, 4, 3)), np.zeros((2, 4, 2))),
-                                     (np.zeros((2, 4, 3)), np.zeros((2, 4, 2))), algorithm="mamml"), "maml"),
+    (lambda m, p: maml.meta_gradient(m, p, *SETS, algorithm="mamml"), "maml"),
     (lambda m, p: maml.Model(input=[3], layers=["liner 5"]), "linear"),
     (lambda m, p: maml.Model(layers=["linear 5"]), "model.input"),
+    (lambda m, p: maml.Model(input=[-3], layers=["linear 5"]), r"\[model.input\] is -3.*1 or above"),
+    (lambda m, p: maml.Model(input=3, layers=["linear 5"]), r"\[model.input\] is 3, .*list of extents"),
+    (lambda m, p: maml.Model(input=[], layers=["linear 5"]), r"\[model.input\] is empty"),
+    (lambda m, p: maml.Model(input=[3], layers="linear 1"), r"\[model.layers\] is 'linear 1', .*list of texts"),
+    (lambda m, p: maml.Model(input=[3], layers=[1]), r"\[model.layers\] is 1, .*text"),
+    (lambda m, p: maml.Model(input=[3], layers=["linear 5"], loss=3), r"\[loss\] is 3, .*text"),
+    (lambda m, p: maml.Model(3), r"\[text\] is 3, .*text"),
+    (lambda m, p: maml.Model.preset(3), r"\[preset\] is 3, .*text"),
+    (lambda m, p: m.init(-1), r"\[seed\] is -1, .*0 or above"),
+    (lambda m, p: m.init(2**64), r"\[seed\] is 18446744073709551616, .*18446744073709551615 at most"),
+    (lambda m, p: m.init("a"), r"\[seed\] is 'a', .*whole number"),
+    (lambda m, p: maml.loss("a", p, X, Y), r"\[model\] is 'a', .*maml.Model"),
+    (lambda m, p: maml.loss(m, {**p, "linear1.bias": "text"}, X, Y), r"\[linear1.bias\] is of type <U4"),
+    (lambda m, p: maml.loss(m, {**p, "linear1.bias": [[1], [1, 2]]}, X, Y), r"\[linear1.bias\] is no array"),
+    (lambda m, p: maml.loss(m, p, [[1, 2, 3], [1, 2]], Y), r"\[batch.x\] is no array"),
+    (lambda m, p: maml.loss(m, p, X, [[1], [1, 2]]), r"\[batch.y\] is no array"),
+    (lambda m, p: maml.loss(m, p, X, Y, shots=-1), r"\[shots\] is -1, .*1 or above"),
+    (lambda m, p: maml.gradient(m, p, X, Y, shots=0), r"\[shots\] is 0, .*1 or above"),
+    (lambda m, p: maml.hvp(m, p, X, Y, "v"), r"\[v\] is a str.*named arrays"),
+    (lambda m, p: maml.meta_gradient(None, p, *SETS), r"\[model\] is None"),
+    (lambda m, p: maml.meta_gradient(m, p, *SETS, threads="2"), r"\[threads\] is '2', .*whole number"),
+    (lambda m, p: maml.meta_gradient(m, p, *SETS, threads=-1), r"\[threads\] is -1, .*0 or above"),
+    (lambda m, p: maml.meta_gradient(m, p, *SETS, memory_mib=-1), r"\[memory_mib\] is -1, .*1 or above"),
+    (lambda m, p: maml.meta_gradient(m, p, *SETS, inner_lr=object()), r"\[inner_lr\] is <object"),
+    (lambda m, p: maml.meta_gradient(m, p, *SETS, inner_lr=0.1, inner_alpha=0.1), r"\[inner_alpha\] is inner_lr by"),
+    (lambda m, p: maml.meta_gradient(m, p, *SETS, support_weights=3), r"\[support_weights\] is 3, .*list"),
+    (lambda m, p: maml.meta_gradient(m, p, ([[1, 2], [1]], Y), SETS[1]), r"\[support.x\] is no array"),
+    (lambda m, p: maml.Adaptation(m, *SETS, threads=1.5), r"\[threads\] is 1.5, .*whole number"),
+    (lambda m, p: maml.Adaptation(3, *SETS), r"\[model\] is 3"),
+    (lambda m, p: maml.Adaptation(m, *SETS).theta("a"), r"\[step\] is 'a', .*whole number"),
 ])
 def test_errors_name_the_argument(call, message):
     model = small()

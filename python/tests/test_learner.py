@@ -1,19 +1,23 @@
 """MetaLearner: every kind of tasks, against the engine's own gradients, its files, and the program."""
 
+import itertools
 import json
 import os
+import pty
+import select
 import shutil
-import signal
 import subprocess
 import sys
-import threading
+import termios
 import time
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import maml
+from conftest import seconds_after_ctrl_c
 
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,18 +195,24 @@ def test_an_iterator_is_asked_in_order_and_may_end():
         regressor().fit(tasks(5), iterations=3)
 
 
-def test_a_callable_is_called_by_one_thread_at_a_time():
-    inside, most = 0, 0
+class Watched:
+    """Tasks that take so many seconds: how many are being made now, and were at most."""
 
-    def tasks(rng):
-        nonlocal inside, most
-        inside += 1
-        most = max(most, inside)
-        time.sleep(0.0005)
-        inside -= 1
+    def __init__(self, seconds):
+        self.seconds, self.inside, self.most = seconds, 0, 0
+
+    def __call__(self, rng):
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        time.sleep(self.seconds)
+        self.inside -= 1
         return sine(rng)
+
+
+def test_a_callable_is_called_by_one_thread_at_a_time():
+    tasks = Watched(0.0005)
     regressor(threads=4).fit(tasks, iterations=10)
-    assert most == 1
+    assert tasks.most == 1
 
 
 def test_an_exception_of_the_tasks_comes_through():
@@ -218,29 +228,83 @@ def test_an_exception_of_the_tasks_comes_through():
 
 def test_ctrl_c_leaves_a_whole_iteration():
     learner = regressor()
-    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        learner.fit("sinusoid-10shot", iterations=10_000_000)
-    timer.join()
+    assert seconds_after_ctrl_c(lambda: learner.fit("sinusoid-10shot", iterations=10_000_000), 0.5) < 2
     done = learner.iteration
     assert 0 < done
     assert same(regressor().fit("sinusoid-10shot", iterations=done).params, learner.params)
+    long = regressor(inner_steps=100_000, inner_lr=1e-6)  # ended within its first iteration
+    before = long.params
+    assert seconds_after_ctrl_c(lambda: long.fit("sinusoid-10shot", iterations=1), 0.3) < 2
+    assert long.iteration == 0 and same(before, long.params)
+
+
+@pytest.mark.parametrize("kind", ["iterator", "callable"])
+def test_ctrl_c_waits_for_no_slow_tasks(kind):
+    made = 0
+
+    def slow(rng):
+        nonlocal made
+        made += 1
+        time.sleep(0.3)
+        return sine(rng)
+    tasks = (slow(np.random.default_rng(i)) for i in range(1000)) if kind == "iterator" else slow
+    learner = regressor(data_tasks=100)
+    assert seconds_after_ctrl_c(lambda: learner.fit(tasks, iterations=3), 0.4) < 0.2
+    until = made
+    time.sleep(0.7)
+    assert made == until
+    assert learner.fit(sine, iterations=1).iteration == 1
+
+
+@pytest.mark.parametrize("kind", ["iterator", "callable"])
+@pytest.mark.parametrize("call", [lambda l, tasks: l.fit(tasks, iterations=1), lambda l, tasks: l.score(tasks, count=2)])
+def test_after_ctrl_c_the_next_call_waits_for_the_task_being_made(kind, call):
+    slow = Watched(0.3)
+    tasks = (slow(np.random.default_rng(i)) for i in itertools.count()) if kind == "iterator" else slow
+    learner = regressor(data_tasks=2)
+    assert seconds_after_ctrl_c(lambda: learner.fit(tasks, iterations=100), 0.75) < 0.2
+    assert slow.inside == 1
+    call(learner, tasks)
+    assert (slow.inside, slow.most) == (0, 1)
+
+
+def sines(pause=0.0):
+    rng = np.random.default_rng(0)
+    while True:
+        time.sleep(pause)
+        yield sine(rng)
+
+
+def test_what_a_stopped_fit_has_drawn_of_an_iterator_comes_next():
+    learner, tasks = regressor(), sines()
+    learner.fit(tasks, iterations=100, callback=lambda now: now.iteration == 4).fit(tasks, iterations=5)
+    assert same(learner.params, regressor().fit(sines(), iterations=9).params)
+    learner.fit(tasks, iterations=100, callback=lambda now: now.iteration == 11)
+    rng = np.random.default_rng(0)
+    listed = [sine(rng) for _ in range(11 * 6 + 10)]
+    assert learner.score(tasks, count=10).mean == learner.score(listed[-10:]).mean
+
+
+def test_what_a_ctrl_c_has_left_of_an_iterator_comes_next():
+    learner, tasks = regressor(), sines(0.005)
+    assert seconds_after_ctrl_c(lambda: learner.fit(tasks, iterations=1000), 0.5) < 0.5
+    done = learner.iteration
+    assert done > 0
+    learner.fit(tasks, iterations=3)
+    assert same(learner.params, regressor().fit(sines(), iterations=done + 3).params)
 
 
 def test_ctrl_c_ends_a_score():
     learner = maml.MetaLearner("sinusoid-10shot", threads=1)
-    start = time.monotonic()
-    learner.score(count=20_000, steps=10)
-    whole = time.monotonic() - start
-    timer = threading.Timer(whole / 8, signal.raise_signal, [signal.SIGINT])
-    start = time.monotonic()
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        learner.score(count=20_000, steps=10)
-    assert time.monotonic() - start < 0.8 * whole
-    timer.join()
+    for size in ({"count": 1_000_000, "steps": 10}, {"count": 1, "steps": 1_000_000}):
+        assert seconds_after_ctrl_c(lambda: learner.score(**size), 0.3) < 2
     assert learner.score(count=5, steps=1).mean > 0
+
+
+def test_ctrl_c_ends_an_adapt_between_two_steps(rng):
+    learner, (x, y) = regressor(), sine(rng)[0]
+    assert seconds_after_ctrl_c(lambda: learner.adapt(x, y, steps=1_000_000), 0.3) < 2
+    assert learner.adapt(x, y, steps=1).steps == 1
 
 
 def test_a_callback_stops():
@@ -447,12 +511,37 @@ def test_a_packed_table(tmp_path, program):
 
 
 def test_a_progress_bar(capsys):
-    pytest.importorskip("tqdm")
     regressor().fit(sine, iterations=3, progress=True)
     shown = capsys.readouterr().err
     assert "3/3" in shown and "mse" in shown
     regressor().fit(sine, iterations=3)  # nobody looks
     assert capsys.readouterr().err == ""
+
+
+def test_a_progress_bar_in_a_terminal(monkeypatch):
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+
+    def shown():
+        text = b""
+        while select.select([ours], [], [], 0.2)[0]:
+            text += os.read(ours, 4096)
+        return text.decode()
+    with open(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        regressor().fit(sine, iterations=3)
+        assert "3/3" in shown()
+        regressor().fit(sine, iterations=3, progress=False)
+        assert shown() == ""
+    os.close(ours)
+
+
+def test_a_progress_bar_in_a_notebook(capsys, monkeypatch):
+    shell = types.SimpleNamespace(config={"IPKernelApp": {}})
+    for now, shown in ((shell, "3/3"), (types.SimpleNamespace(config={}), ""), (None, "")):
+        monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: now))
+        regressor().fit(sine, iterations=3)
+        assert shown in (err := capsys.readouterr().err) and bool(shown) == bool(err)
 
 
 @pytest.mark.parametrize("call, message", [
@@ -462,6 +551,7 @@ def test_a_progress_bar(capsys):
     (lambda l: l.fit((np.zeros((4, 1)), np.zeros(4))), "no classifier"),
     (lambda l: l.fit(lambda rng: 1, iterations=1), r"tasks\(rng\).*int.*support x"),
     (lambda l: l.fit("no-such.maml", iterations=1), "no-such.maml"),
+    (lambda l: l.fit("sinusoid-10sho", iterations=1), "there is no sinusoid-10sho.*did you mean sinusoid-10shot"),
     (lambda l: l.fit(lambda rng: ((np.zeros((2, 3)), np.zeros(2)), (np.zeros((2, 1)), np.zeros(2))), iterations=1),
      r"support.x.*shape \(2, 3\).*\(rows, 1\)"),
     (lambda l: l.fit(sine, iterations=-1), "iterations.*-1"),
@@ -470,6 +560,19 @@ def test_a_progress_bar(capsys):
     (lambda l: l.adapt(np.zeros((2, 2)), np.zeros(2)), r"\[x\].*\(2, 2\)"),
     (lambda l: maml.MetaLearner(l.model, iner_lr=3), "iner_lr.*did you mean inner_lr"),
     (lambda l: maml.MetaLearner(l.model, algorithm="mamml"), "maml"),
+    (lambda l: maml.MetaLearner(l.model, inner_lr=0.2, inner_alpha=0.1), r"\[inner_alpha\] is inner_lr by another"),
+    (lambda l: maml.MetaLearner(3), r"\[model\] is 3, .*maml.Model.*preset"),
+    (lambda l: maml.MetaLearner(l.model, threads=[2]), "train.threads"),
+    (lambda l: l.fit(sine, iterations=2.5), r"\[iterations\] is 2.5, .*whole number"),
+    (lambda l: l.fit(sine, iterations=1, callback=3), r"\[callback\] is 3, .*function"),
+    (lambda l: l.fit([(([[1], [1, 2]], [1, 2]), ([[1]], [1]))], iterations=1), r"\[tasks.x\] is no array"),
+    (lambda l: l.score(sine, steps="a"), r"\[steps\] is 'a', .*whole number"),
+    (lambda l: l.score(sine, count="3"), r"\[count\] is '3', .*whole number"),
+    (lambda l: l.score(sine, seed=-1), r"\[seed\] is -1, .*0 or above"),
+    (lambda l: l.score(sine, count=1, protocol=3), r"\[protocol\] is 3, .*text"),
+    (lambda l: l.adapt([[1], [2, 3]], [1, 2]), r"\[x\] is no array"),
+    (lambda l: l.adapt([[1], [2]], [1, 2], steps=1.5), r"\[steps\] is 1.5, .*whole number"),
+    (lambda l: l.adapt([[1], [2]], [1, 2], steps=-1), r"\[steps\] is -1, .*0 or above"),
 ])
 def test_errors_name_the_argument(call, message):
     with pytest.raises(maml.Error, match=message):
@@ -478,7 +581,7 @@ def test_errors_name_the_argument(call, message):
 
 def test_classes_too_few_are_named(rng):
     x, y = classes(rng, rows=5)
-    with pytest.raises(maml.Error, match="5 rows of class.*data_shots 2.*data_query_shots 4"):
+    with pytest.raises(maml.Error, match="5 rows of class 'class 0'.*data_shots 2.*data_query_shots 4"):
         classifier().fit((x, y), iterations=1)
     with pytest.raises(maml.Error, match="8 classes.*data_ways"):
         model = maml.Model(input=[4], layers=["linear 9"], loss="cross_entropy")

@@ -35,6 +35,12 @@ def run(page, tmp_path, monkeypatch, framework=None):
     return count
 
 
+def test_readme():
+    lines = re.findall("^    >>> (.*)$", (DOCS.parent / "README.md").read_text(), re.M)
+    assert len(lines) == 3
+    exec("\n".join(lines), {})
+
+
 def test_python_page(tmp_path, monkeypatch):
     assert run("python.md", tmp_path, monkeypatch) >= 4
 

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# with_torch.sh PYTHON ARGUMENT..: runs that Python with a torch that it may import, that of scripts/bench-peers
-# (build/peers/venv, or the folder of site-packages that MAML_PEERS names). Skips where there is none.
+# with_torch.sh PYTHON ARGUMENT..: runs that Python with the torch in the folder of site-packages that MAML_PEERS names,
+# or else of scripts/pytorch. Skips where there is none.
 set -euo pipefail
 python=$1; shift
-root=$(cd "$(dirname "$0")/../.." && pwd)
-PYTHONPATH=${MAML_PEERS:-$(echo "$root"/build/peers/venv/lib/python*/site-packages)}
-export PYTHONPATH
+[ -n "${MAML_PEERS:-}" ] || MAML_PEERS=$("$(dirname "$0")/../../scripts/pytorch")
+export MAML_PEERS PYTHONPATH=$MAML_PEERS
 if ! "$python" -c 'import torch'; then
-  echo "no torch for $python in $PYTHONPATH (scripts/bench-peers installs it; MAML_PEERS names another place)"; exit 77
+  echo "no torch for $python in $PYTHONPATH (scripts/pytorch fetches it where pip can)"; exit 77
 fi
 exec "$python" "$@"

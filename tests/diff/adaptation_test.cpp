@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "maml/algorithms/algorithm.h"
+#include "maml/base/error.h"
 #include "maml/diff/memory_plan.h"
 #include "tests/support/bed.h"
 
@@ -126,6 +127,43 @@ TEST_CASE("adaptation: any budget gives the same bytes, at every step") {
   auto options = bed.options(23);
   options.budget = roomy.memory().minimum - 1;
   CHECK_THROWS_AS(Adaptation<float>(parts, options), Error);
+}
+
+TEST_CASE("adaptation: its tick may end any call, after which the same is found as without") {
+  Bed<double> bed(small, 2, 5, 4);
+  const auto layout = bed.layout({"*"});
+  const AdaptationParts<double> parts{bed.objective.get(), bed.objective.get(), bed.rule.get(), &layout, nullptr};
+  const double alpha = 0.1;
+  AdaptationOptions options = bed.options(9);
+  Adaptation<double> roomy(parts, options);
+  int left = 0;
+  options.budget = roomy.memory().minimum;  // so that theta_k are recomputed
+  options.tick = [&left] { require(left-- > 0, "tick", "is the last"); };
+  Adaptation<double> ticked(parts, options);
+  const std::size_t n = 2 * bed.theta.size();
+  const std::vector<double> direction(n, 1);
+  const auto all_of = [&](Adaptation<double>& adaptation) {
+    std::vector<double> found(direction), query(n), losses(2);
+    adaptation.vjp(found.data(), {}, nullptr);
+    adaptation.query(5, losses.data(), nullptr, query.data());
+    found.insert(found.end(), query.begin(), query.end());
+    found.insert(found.end(), n, 1.0);
+    adaptation.jvp(&found[2 * n]);
+    return found;
+  };
+  roomy.set_rates(&alpha);
+  roomy.run(bed.theta.data(), bed.task);
+  const auto wanted = all_of(roomy);
+  ticked.set_rates(&alpha);
+  for (int ticks = 0; ticks < 40; ++ticks) {
+    left = 9;
+    ticked.run(bed.theta.data(), bed.task);
+    CHECK(left == 0);
+    left = ticks;
+    CHECK_THROWS_AS(all_of(ticked), Error);
+    left = 1000;
+    CHECK(all_of(ticked) == wanted);
+  }
 }
 
 TEST_CASE("adaptation: memory grows with the square root of the inner steps at most") {

@@ -90,6 +90,8 @@ if command -v gnuplot >nothing.txt; then
   holds 'Pictures of it: board.png, .svg' adapt --query unknown --picture board.png
   holds '' test -s board.png -a -s board.svg
   refused 'board.png.*exists already.*--overwrite' adapt --query unknown --picture board
+else
+  echo "SKIPPED maml adapt --picture: gnuplot is not installed (apt install gnuplot-nox)"
 fi
 mkdir bin && ln -s "$(command -v env)" bin/env
 cases=$((cases + 1))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# docs/add-a-layer.md: its example compiles, what it quotes of the linear layer stands there, and what it says a pass can do a
-# pass can do.
+# docs/add-a-layer.md: its example compiles, what it quotes of the linear layer stands there, and what it says a pass can
+# do, a pass can do.
 set -euo pipefail
 page=$ROOT/docs/add-a-layer.md
 cd "$TMP"

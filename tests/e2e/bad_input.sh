@@ -42,7 +42,9 @@ refused 'unknown.toml.*inner.step; did you mean inner.steps\?' "$MAML" train unk
 printf '[inner]\nsteps = "four"\n' >type.toml
 refused 'type.toml.*line 2.*inner.steps.*whole number' "$MAML" train type.toml
 printf '[inner\n' >broken.toml
-refused 'broken.toml.*line 1' "$MAML" info broken.toml
+refused 'broken.toml.*is no TOML: line 1' "$MAML" info broken.toml
+refused 'README.md. is no TOML: line [0-9]+.*name another file' "$MAML" train "$ROOT/README.md"
+refused '\[gone.onnx\] .*No such file' "$MAML" info gone.onnx
 printf '[model]\ninput = [5, 5, 1]\nlayers = ["conv2d 4 kernel=7 padding=valid", "flatten", "linear 3"]\nloss = "cross_entropy"\n' >shape.toml
 refused 'conv2d.*7.*5' "$MAML" check shape.toml
 refused '\[nothing\]' "$MAML" bench nothing

@@ -65,6 +65,12 @@ holds '' test ! -s needed.txt
 abi=$(sed -nE 's/^#define MAML_ADAPT_ABI ([0-9]+)$/\1/p' "$ROOT/embed/maml_adapt.h")
 holds "SONAME.*\[libmaml_adapt\.so\.$abi\]" readelf -d "$library"
 
+# What this program makes of its own export.
+refused '\[leaves.maml-adapt\] is a model for maml_adapt.*name the run' "$MAML" info leaves.maml-adapt
+refused '\[leaves.maml-adapt\] is a model for maml_adapt.*name the run' "$MAML" train leaves.maml-adapt
+refused '\[leaves.maml-adapt\] is no adapted model .name the folder of a run, or a .safetensors' \
+  "$MAML" adapt leaves.maml-adapt --support two --query two
+
 # Wrong input: exit status 1 and a sentence.
 says() {
   local pattern=$1; shift
@@ -76,10 +82,21 @@ says() {
   fi
 }
 head -c 3000 leaves.maml-adapt >cut.maml-adapt
-says 'cut.maml-adapt: the file is damaged' "$BUILD/adapt_c" cut.maml-adapt support.f32 query.f32
+says 'cut.maml-adapt: the file is damaged .export or copy' "$BUILD/adapt_c" cut.maml-adapt support.f32 query.f32
 says 'is no model of maml_adapt' "$BUILD/adapt_c" adapted.safetensors support.f32 query.f32
 says 'can only predict' "$BUILD/adapt_c" adapted.maml-adapt support.f32 query.f32
 says 'not adapted yet|cannot be' "$BUILD/adapt_c" leaves.maml-adapt - query.f32
+# A library of another ABI than the header that a program was compiled with.
+mkdir later
+sed "s/^\(#define MAML_ADAPT_ABI\) $abi\$/\1 99/" "$ROOT/embed/maml_adapt.h" >later/maml_adapt.h
+holds '' cc -Ilater "$ROOT/examples/embed/adapt.c" "$BUILD/embed/libmaml_adapt.a" -lm -o later/adapt_c
+holds '' c++ -Ilater "$ROOT/examples/embed/adapt.cpp" "$BUILD/embed/libmaml_adapt.a" -lm -o later/adapt_cpp
+says "^adapt_c: library has ABI $abi, header 99: rebuild\$" later/adapt_c leaves.maml-adapt support.f32 query.f32
+says "^adapt_cpp: library has ABI $abi, header 99: rebuild\$" later/adapt_cpp wave.maml-adapt
+echo 'unsigned maml_adapt_abi(void) { return 99; }' >later/other.c
+holds '' cc -shared -fPIC later/other.c -o later/libother.so
+says "library has ABI 99, header $abi: rebuild\$" \
+  python3 "$ROOT/examples/embed/adapt.py" later/libother.so leaves.maml-adapt support.f32 query.f32
 sed 's/"relu"/"tanh"/' leaves.toml >tanh.toml
 holds '' "$MAML" train tanh.toml --out runs/tanh --quiet
 refused 'tanh1.*maml_adapt does not have' "$MAML" export runs/tanh --format embed

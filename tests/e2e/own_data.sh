@@ -153,7 +153,7 @@ refused 'has 60 tasks, but --split deals out 1 . 1 . 1 = 3' import sensors.csv -
 printf 's01,train\n' >list.csv
 refused 'list.csv\] does not list task s02' import sensors.csv --task sensor --inputs hour --targets load --split list.csv
 refused 'has no array z \(its arrays: sensor, x, y\)' "$MAML" data import npz sensors.npz --x z --out x.safetensors
-refused 'not a|is neither' "$MAML" data import npz sensors.csv --out x.safetensors
+refused '\[sensors.csv\] is no .npz file .save it with numpy.savez' "$MAML" data import npz sensors.csv --out x.safetensors
 
 # Wrong for the training, or for the model.
 printf 'sensor,hour,temperature,load\n' >short.csv

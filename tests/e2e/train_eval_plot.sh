@@ -82,6 +82,8 @@ TOML
   "$MAML" plot packed --tasks 20 --out pictures | grep -q 'left out: learning'
   cmp pictures/gallery.png images/plots/gallery.png
   test ! -e packed/plots
+else
+  echo "SKIPPED maml plot: gnuplot is not installed (apt install gnuplot-nox)"
 fi
 "$MAML" info run | grep 'linear1.weight' >/dev/null
 "$MAML" info sinusoid-10shot | grep 'alpha' >/dev/null

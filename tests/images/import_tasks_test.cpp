@@ -84,7 +84,7 @@ TEST_CASE("import csv: what is wrong is refused by file, line and column, and no
     Desk desk;
     desk.add("t.csv", text);
     change(desk.options);
-    const std::string error = desk.csv_error();
+    std::string error = desk.csv_error();
     CHECK(desk.folder.files() == 1);
     return error;
   };

@@ -31,8 +31,9 @@ Image drawn_character(std::uint64_t of_class, std::uint64_t drawing, std::size_t
   for (int stroke = 0; stroke < 5; ++stroke) {
     const double to_x = (strokes.uniform(0.15, 0.85) + hand.uniform(-0.04, 0.04)) * size;
     const double to_y = (strokes.uniform(0.15, 0.85) + hand.uniform(-0.04, 0.04)) * size;
-    for (double t = 0; t <= 1; t += 0.25 / size)
+    for (std::size_t dot = 0; dot <= 4 * side; ++dot)
       for (int wide = 0; wide < 3; ++wide) {
+        const double t = static_cast<double>(dot) / (4 * size);
         const auto row = static_cast<std::size_t>(y + t * (to_y - y)),
                    column = static_cast<std::size_t>(x + t * (to_x - x));
         image.pixels[std::min(row + wide / 2, side - 1) * side + std::min(column + wide % 2, side - 1)] = 0;

@@ -62,7 +62,10 @@ TEST_CASE("task pack: what is unsound is not written, nor believed where it was"
   };
   const auto set = [](TensorFile& file, const std::string& name, Tensor tensor) {
     for (auto& one : file.tensors)
-      if (one.name == name) one = std::move(tensor);
+      if (one.name == name) {
+        one = std::move(tensor);
+        return;
+      }
   };
   CHECK(sealed([](TensorFile&) {}).empty());
   CHECK(sealed([](TensorFile& f) { f.metadata["format"] = "maml adapted 1"; }).find("is no task pack") !=

@@ -18,5 +18,9 @@ for file in checkpoint.safetensors best.safetensors metrics.csv eval.json; do cm
 printf '\x20\0\0\0\0\0' >>"$(ls torn/events*)"
 mkdir exported
 "$MAML" export runs/whole --format tensorboard --out exported/whole.tfevents
-if command -v gnuplot >/dev/null; then "$MAML" plot runs/killed --tasks 20; fi
+if command -v gnuplot >/dev/null; then
+  "$MAML" plot runs/killed --tasks 20
+else
+  echo "SKIPPED a run's pictures in TensorBoard: gnuplot is not installed (apt install gnuplot-nox)"
+fi
 "$python" "$ROOT/tests/slow/tensorboard_read.py" runs/killed torn exported runs/whole

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <new>
 
-#if MAML_COUNTS_ALLOCATIONS
+#if !MAML_SANITIZED
 
 namespace {
 

@@ -60,13 +60,13 @@ TEST_CASE("evaluation: mean and interval over the tasks, after every step") {
         "[split] unknown value 'tset' (known: test, validation)");
 }
 
-TEST_CASE("evaluation: its tick is called before every task, and may end it") {
+TEST_CASE("evaluation: its tick is called before every inner step and query, and may end it") {
   const Experiment experiment(small_run());
   const Weights weights = experiment.initial();
   const Protocol own{.tasks = 7, .steps = 1};
   int ticks = 0;
   const auto ticked = evaluate(experiment, weights, own, {.threads = 1, .tick = [&] { ++ticks; }});
-  CHECK(ticks == 7);
+  CHECK(ticks == 7 * (1 + 2));
   CHECK(to_json(ticked) == to_json(evaluate(experiment, weights, own, {.threads = 1})));
   ticks = 0;
   const auto third = [&] { require(++ticks < 3, "tick", "is the third"); };

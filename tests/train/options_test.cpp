@@ -47,8 +47,8 @@ TEST_CASE("options: what is wrong with a file is said with line, key and mend") 
   CHECK(parse_error("[outer]\nrate = [1]\n") == "[my.toml] line 2: outer.rate wants a number, but it is a list");
   CHECK(parse_error("about.title = 3\n") == "[my.toml] line 1: about.title wants text in quotes, but it is 3");
   CHECK(parse_error("inner = 3\n") == "[my.toml] line 1: inner is a table of keys, but it is 3 (write [inner])");
-  CHECK(parse_error("[inner]\nsteps = 5\nsteps = 6\n").find("[my.toml] line 3: ") == 0);
-  CHECK(parse_error("[inner\n").find("[my.toml] line 1: ") == 0);
+  CHECK(parse_error("[inner]\nsteps = 5\nsteps = 6\n").find("[my.toml] is no TOML: line 3: ") == 0);
+  CHECK(parse_error("[inner\n").find("[my.toml] is no TOML: line 1: ") == 0);
   CHECK(parse_error("[zzzzzzzzzz]\nqqqqqq = 1\n") == "[my.toml] unknown key zzzzzzzzzz.qqqqqq");
   CHECK(parse_error("[outer]\nrat = 1\n[inner]\nstep = 1\n").find("outer.rat;") != std::string::npos);
   CHECK(error_of([] { load_options("/nowhere/my.toml"); }).find("[/nowhere/my.toml] cannot be read: ") == 0);
@@ -225,8 +225,8 @@ TEST_CASE("presets: all are found, load, resolve, and differ from their twins in
 }
 
 TEST_CASE("options: text that the TOML library asserts on is refused like any other") {
-  CHECK_THROWS_WITH_AS(parse_options("[#\n", "x.toml"), doctest::Contains("[x.toml] line 1"), Error);
+  CHECK_THROWS_WITH_AS(parse_options("[#\n", "x.toml"), doctest::Contains("[x.toml] is no TOML: line 1"), Error);
   CHECK_THROWS_WITH_AS(parse_options("[outer]\nepsilon = \u039e-8\n", "x.toml"),
-                       doctest::Contains("[x.toml] line 2: a character outside ASCII"), Error);
+                       doctest::Contains("[x.toml] is no TOML: line 2: a character outside ASCII"), Error);
   CHECK(parse_options("# \u039e\n[about]\ntitle = \"\u039e\"\n", "x.toml").about.title == "\u039e");
 }

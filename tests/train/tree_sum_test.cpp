@@ -32,10 +32,15 @@ std::vector<float> plain_tree(std::size_t leaves, std::size_t width) {
   return rows[0];
 }
 
-void hand_in(TreeSum<float>& sum, std::size_t leaf, std::size_t width) {
-  float* row = sum.row();
-  for (std::size_t i = 0; i < width; ++i) row[i] = leaf_value(leaf, i);
-  sum.add(leaf, row);
+/// The leaves from `first` on, in two parts of the columns.
+void hand_in(TreeSum<float>& sum, std::size_t first, std::size_t count, std::size_t width) {
+  const std::size_t left = width / 3, right = width - left;
+  std::vector<float> parts[] = {std::vector<float>(count * left), std::vector<float>(count * right)};
+  for (std::size_t leaf = 0; leaf < count; ++leaf)
+    for (std::size_t i = 0; i < width; ++i)
+      (i < left ? parts[0][leaf * left + i] : parts[1][leaf * right + i - left]) = leaf_value(first + leaf, i);
+  const TreeSum<float>::Columns columns[] = {{parts[0].data(), left}, {parts[1].data(), right}};
+  sum.add(first, count, columns);
 }
 
 }  // namespace
@@ -50,21 +55,21 @@ TEST_CASE("tree sum: the tree over the index, whatever the order of arrival") {
     };
     TreeSum<float> one(leaves, width, 1, 1);
     for (int round = 0; round < 3; ++round) {
-      for (std::size_t leaf = 0; leaf < leaves; ++leaf) hand_in(one, leaf, width);
+      for (std::size_t leaf = 0; leaf < leaves; ++leaf) hand_in(one, leaf, 1, width);
       check(one);
     }
     TreeSum<float> any(leaves, width, static_cast<int>(leaves), 1);  // all in hand at once
     std::size_t leaf = leaves / 2;
-    for (std::size_t n = 0; n < leaves; ++n, leaf = (leaf + leaves - 1) % leaves) hand_in(any, leaf, width);
+    for (std::size_t n = 0; n < leaves; ++n, leaf = (leaf + leaves - 1) % leaves) hand_in(any, leaf, 1, width);
     check(any);
 
-    for (const std::size_t range : {1, 3}) {
+    for (const std::size_t range : {1, 3, 7, 12, 40}) {
       Workers workers(4);
       TreeSum<float> many(leaves, width, 4, range);
       const std::size_t items = (leaves + range - 1) / range;
       for (int round = 0; round < 20; ++round) {
         workers.each(items, [&](int, std::size_t item) {
-          for (std::size_t at = item * range; at < std::min(leaves, (item + 1) * range); ++at) hand_in(many, at, width);
+          hand_in(many, item * range, std::min(range, leaves - item * range), width);
         });
         check(many);
       }
@@ -85,12 +90,11 @@ TEST_CASE("tree sum: holds few rows") {
 TEST_CASE("tree sum: begins anew after an error") {
   TreeSum<double> sum(3, 2, 1, 1);
   const auto fill = [&](std::size_t leaf) {
-    double* row = sum.row();
-    row[0] = row[1] = static_cast<double>(leaf + 1);
-    sum.add(leaf, row);
+    double row[] = {static_cast<double>(leaf + 1), static_cast<double>(leaf + 1)};
+    const TreeSum<double>::Columns columns[] = {{row, 2}};
+    sum.add(leaf, 1, columns);
   };
   fill(0);
-  (void)sum.row();
   sum.reset();
   for (const std::size_t leaf : {0, 1, 2}) fill(leaf);
   CHECK(sum.sum()[1] == 6);
