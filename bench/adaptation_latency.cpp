@@ -23,8 +23,8 @@
 #include "maml/io/atomic_file.h"
 #include "maml/kernels/isa.h"
 #include "maml/kernels/peak.h"
-#include "maml/nn/work.h"
 #include "maml/train/adapt.h"
+#include "maml/train/flops.h"
 #include "maml/train/inner_loop.h"
 #include "maml/train/run_folder.h"
 
@@ -86,16 +86,7 @@ nlohmann::ordered_json measure(const std::string& name, int steps, int repeats, 
   const Timing timing = time_calls(given, steps, repeats);
   peak = std::max(peak, measure_peak_gflops(1, false, isa));
 
-  const InnerLoop<float> loop(model, given.options.inner);
-  WorkOptions work;
-  work.inner_steps = steps;
-  work.support_rows = classes;
-  work.query_rows = classes + 1;
-  work.second_order = false;
-  work.query_gradients = 0;
-  work.mask = loop.layout().mask();
-  work.front_layers = loop.front_layers();
-  const double flops = meta_gradient_flops(model, work);
+  const double flops = adaptation_flops(model, given.options.inner, steps, classes, classes + 1);
   const double fraction = flops / timing.median * 1e-9 / peak;
   std::printf(
       "%-7s %s, %zu pictures, %d steps, then one classified: median %.2f ms (best %.2f), %.3f GFLOP, %.0f %% of "

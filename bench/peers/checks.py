@@ -5,15 +5,42 @@ import pathlib
 import sys
 
 import plan
+import workloads
 
 
 def norm(arrays):
     return sum(float((value.astype("float64") ** 2).sum()) for value in arrays.values()) ** 0.5
 
 
+def arrays_of(file, what):
+    """{parameter: array} of a file that a check left; `what`: gradient or moment."""
+    from safetensors.numpy import load_file
+
+    return {name: value for name, value in load_file(file).items() if name.startswith(what + ".")}
+
+
+def relative_difference(arrays, exact):
+    """Of two dicts of arrays as one vector. Infinite where they do not hold the same parameters."""
+    if {name: value.shape for name, value in arrays.items()} != {name: value.shape for name, value in exact.items()}:
+        return float("inf")
+    difference = {name: arrays[name].astype("float64") - exact[name] for name in exact}
+    return norm(difference) / norm(exact)
+
+
+def agrees(row, unit):
+    """Whether a row of differences is near enough; `unit`: maml.cpp's own difference in float32."""
+    w = workloads.workload(row["workload"])
+    turned = plan.MOST_TURNED if w.images and not w.smooth else 0
+    return (
+        row["float64"] <= plan.MOST_FLOAT64
+        and row["float32"] <= max(turned, plan.MOST_UNITS * unit)
+        and row.get("moments", 0) <= plan.MOST_MOMENTS
+    )
+
+
 def disagreeing(rows):
     """Those of the rows of checks that computed something else than maml.cpp."""
-    return [row for row in rows if not row.get("agrees", "error" in row)]
+    return [row for row in rows if "error" not in row and not row["agrees"]]
 
 
 def broken(rows):
@@ -22,21 +49,21 @@ def broken(rows):
 
 
 def check_equal(runner, checks):
-    """Every system's meta-gradient against maml.cpp's in double precision: relative error of the whole vector. Yields
-    the rows of one workload after the other. Two at a time: compiling, not computing, takes their time."""
-    from safetensors.numpy import load_file
-
+    """Every system's meta-gradient against maml.cpp's in double precision: relative error of the whole vector; and
+    Adam's first moments after a few iterations. Yields the rows of one workload after the other. Two at a time:
+    compiling, not computing, takes their time."""
     for workload, forms in checks.items():
         pairs = [("maml", "maml"), *forms]
         keys = [(*pair, workload, dtype) for dtype in ("float64", "float32") for pair in pairs]
         runner.export(workload)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             found = dict(zip(keys, pool.map(lambda key: runner.check(*key), keys)))
-        ours = found["maml", "maml", workload, "float64"]
-        if "error" in ours:
-            sys.exit(f"maml.cpp computes no meta-gradient of {workload}: {ours['error']}")
-        exact = load_file(ours["gradient"])
-        exact = {name: value for name, value in exact.items() if name != "loss"}
+        for dtype in ("float64", "float32"):
+            ours = found["maml", "maml", workload, dtype]
+            if "error" in ours:
+                sys.exit(f"maml.cpp computes no meta-gradient of {workload}: {ours['error']}")
+        exact_file = found["maml", "maml", workload, "float64"]["file"]
+        exact = {what: arrays_of(exact_file, what) for what in ("gradient", "moment")}
         rows, unit = [], None
         for system, form in pairs:
             row = {"workload": workload, "system": system, "form": form}
@@ -45,15 +72,14 @@ def check_equal(runner, checks):
                 if "error" in made:
                     row["error"] = made["error"]
                     continue
-                gradient = load_file(made["gradient"])
-                difference = {name: gradient[name].astype("float64") - exact[name] for name in exact}
-                row[dtype] = norm(difference) / norm(exact)
-                pathlib.Path(made["gradient"]).unlink()
+                row[dtype] = relative_difference(arrays_of(made["file"], "gradient"), exact["gradient"])
+                if dtype == "float64" and plan.compares_moments(workload):
+                    row["moments"] = relative_difference(arrays_of(made["file"], "moment"), exact["moment"])
+                pathlib.Path(made["file"]).unlink()
             if "error" not in row:
                 unit = unit or row["float32"]
                 row["units"] = row["float32"] / unit
-                most = max(plan.MOST_TURNED, min(plan.MOST_UNITS * unit, plan.MOST_EVER))
-                row["agrees"] = row["float64"] <= 1e-6 and row["float32"] <= most
+                row["agrees"] = agrees(row, unit)
             rows.append(row)
         yield workload, rows
 

@@ -1,11 +1,14 @@
 """JAX. A form is words joined by +, one jit of the whole meta-iteration:
 
-    vmap | map | shard   tasks at once (jax.vmap), one after the other (jax.lax.scan, which adds up their gradients), or
-                         so on each of `threads` CPU devices (jax.shard_map), which must divide the tasks
+    loop | vmap | map | shard   tasks written out by a loop of Python's, at once (jax.vmap), one after the other
+                         (jax.lax.scan, which adds up their gradients), or so on each of `threads` CPU devices
+                         (jax.shard_map), which must divide the tasks
     patches              convolutions as patches and a matrix product; else jax.lax.conv
     mixflow              each inner step's reverse pass by forward over reverse (custom_vjp), as MixFlow-MG; else
                          reverse over reverse
     remat                each inner step's activations computed again in the reverse pass (jax.checkpoint)
+    rolled               inner steps as jax.lax.scan however few they are
+    window               max-pooling by lax.reduce_window; else a maximum over two axes of a reshaped array
     scan                 many meta-iterations in one call (jax.lax.scan); sinusoids only
 """
 
@@ -15,10 +18,10 @@ import peer
 
 FORMS = [
     how + conv + order + loop
-    for how in ("vmap", "map", "shard")
-    for conv in ("", "+patches")
+    for how in ("loop", "vmap", "map", "shard")
+    for conv in ("", "+patches", "+patches+window")
     for order in ("", "+mixflow", "+remat")
-    for loop in ("", "+scan")
+    for loop in ("", "+scan", "+rolled")
 ]
 UNROLLED = 5  # inner steps up to which the loop is written out; beyond, lax.scan keeps compilation short
 
@@ -100,6 +103,17 @@ class JaxPeer:
         patches = jnp.concatenate(taps, -1).reshape(-1, 9 * channels)
         return (patches @ kernel.reshape(9 * channels, -1)).reshape(rows, out_h, out_w, -1)
 
+    def activation(self, x):
+        return self.jax.nn.gelu(x, approximate=True) if self.w.smooth else self.jax.nn.relu(x)
+
+    def pool(self, x):
+        lax, jnp = self.jax.lax, self.jax.numpy
+        if "window" in self.words:
+            return lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+        rows, height, width, channels = x.shape
+        x = x[:, : height // 2 * 2, : width // 2 * 2].reshape(rows, height // 2, 2, width // 2, 2, channels)
+        return x.mean((2, 4)) if self.w.smooth else x.max((2, 4))
+
     def features(self, p, x, statistics_rows=None):
         """What the last layer reads. Batch norm takes its statistics from the first so many rows, else from all."""
         import jax.numpy as jnp
@@ -107,17 +121,15 @@ class JaxPeer:
         w = self.w
         if not w.images:
             for i in (1, 2):
-                x = self.jax.nn.relu(x @ p[f"linear{i}.weight"] + p[f"linear{i}.bias"])
+                x = self.activation(x @ p[f"linear{i}.weight"] + p[f"linear{i}.bias"])
             return x
         for i in (1, 2, 3, 4):
             x = self.conv(x, p[f"conv{i}.weight"]) + p[f"conv{i}.bias"]
             batch = x[:statistics_rows]
             mean, variance = jnp.mean(batch, (0, 1, 2)), jnp.var(batch, (0, 1, 2))
-            x = self.jax.nn.relu((x - mean) * self.jax.lax.rsqrt(variance + 1e-3) + p[f"norm{i}.bias"])
+            x = self.activation((x - mean) * self.jax.lax.rsqrt(variance + 1e-3) + p[f"norm{i}.bias"])
             if w.pool:
-                rows, height, width, channels = x.shape
-                x = x[:, : height // 2 * 2, : width // 2 * 2]
-                x = x.reshape(rows, height // 2, 2, width // 2, 2, channels).max((2, 4))
+                x = self.pool(x)
         return x.reshape(len(x), -1) if w.pool else x.mean((1, 2))
 
     def head(self, p, features):
@@ -181,7 +193,7 @@ class JaxPeer:
             return self.loss(self.head(adapted, features), y, support_scale)
 
         step = self.inner_step(support_loss)
-        if steps <= UNROLLED:
+        if steps <= UNROLLED and "rolled" not in self.words:
             for _ in range(steps):
                 adapted = step(adapted, frozen, x, y)
         else:
@@ -202,6 +214,9 @@ class JaxPeer:
         gradient = jax.grad(self.task_loss)
         if "vmap" in self.words:
             return jax.grad(lambda p: jax.vmap(self.task_loss, (None, 0))(p, batch).mean())(theta)
+        if "loop" in self.words:
+            tasks = [jax.tree.map(lambda part: part[i], batch) for i in range(self.w.tasks)]
+            return jax.grad(lambda p: sum(self.task_loss(p, task) for task in tasks) / self.w.tasks)(theta)
 
         def summed(theta, batch):
             def add(total, task):
@@ -211,19 +226,19 @@ class JaxPeer:
             return jax.lax.scan(add, zero, batch)[0]
 
         if "shard" in self.words and self.devices > 1:
-            from jax.sharding import PartitionSpec as P
-
-            mesh = jax.make_mesh((self.devices,), ("tasks",), axis_types=(jax.sharding.AxisType.Auto,))
+            P = jax.sharding.PartitionSpec
 
             def local(theta, batch):
                 return jax.lax.psum(summed(theta, batch), "tasks")
 
-            total = jax.shard_map(local, mesh=mesh, in_specs=(P(), P("tasks")), out_specs=P(), check_vma=False)(
-                theta, batch
-            )
+            specs = dict(in_specs=(P(), P("tasks")), out_specs=P())
+            total = jax.shard_map(local, mesh=self.mesh(), check_vma=False, **specs)(theta, batch)
         else:
             total = summed(theta, batch)
         return jax.tree.map(lambda value: value / self.w.tasks, total)
+
+    def mesh(self):
+        return self.jax.make_mesh((self.devices,), ("tasks",), axis_types=(self.jax.sharding.AxisType.Auto,))
 
     def adam(self, state, gradient):
         jnp, tree = self.jax.numpy, self.jax.tree
@@ -237,35 +252,36 @@ class JaxPeer:
 
     # What peer.py asks for.
 
-    def arrays(self, tree):
-        return self.jax.tree.map(self.jax.numpy.asarray, tree)
+    def arrays(self, tree, axis=None):
+        """On the devices: whole on each, or split along that axis of the mesh."""
+        arrays = self.jax.tree.map(self.jax.numpy.asarray, tree)
+        if self.devices == 1:
+            return arrays
+        sharding, axes = self.jax.sharding, [axis] if axis else []
+        return self.jax.device_put(arrays, sharding.NamedSharding(self.mesh(), sharding.PartitionSpec(*axes)))
 
-    def meta_gradient(self, parameters, batch):
-        theta, batch = self.arrays((self.layout(parameters), batch))
-        return self.border(self.jax.jit(self.meta_loss_gradient)(theta, batch))
-
-    def iterations(self, parameters, batches):
+    def iterations(self, parameters, batches, at_once):
         jax, jnp = self.jax, self.jax.numpy
         theta = self.arrays(self.layout(parameters))
         zero = jax.tree.map(jnp.zeros_like, theta)
-        state = (theta, zero, zero, jnp.zeros((), self.dtype))
+        state = (theta, zero, zero, self.arrays(jnp.zeros((), self.dtype)))
 
         def iteration(state, batch):
             return self.adam(state, self.meta_loss_gradient(state[0], batch))
 
         if "scan" in self.words:
-            at_once = 200
             stacked = self.arrays(jax.tree.map(lambda *parts: jnp.stack(parts), *batches))
 
             def many(state, stacked):
-                def one(state, i):
-                    return iteration(state, jax.tree.map(lambda part: part[i % len(batches)], stacked)), None
+                def one(state, _):
+                    i = state[3].astype(int) % len(batches)  # the iterations so far
+                    return iteration(state, jax.tree.map(lambda part: part[i], stacked)), None
 
-                return jax.lax.scan(one, state, jnp.arange(at_once))[0]
+                return jax.lax.scan(one, state, length=at_once)[0]
 
             run, given = jax.jit(many, donate_argnums=0), [stacked]
         else:
-            run, given, at_once = jax.jit(iteration, donate_argnums=0), [self.arrays(b) for b in batches], 1
+            run, given, at_once = jax.jit(iteration, donate_argnums=0), [self.arrays(b, "tasks") for b in batches], 1
         calls = 0
         state = jax.tree.map(jnp.copy, state)  # m and v are donated apart
 
@@ -276,7 +292,7 @@ class JaxPeer:
             jax.block_until_ready(state)
             return at_once
 
-        return call
+        return call, lambda: self.border(state[1])
 
     def adaptation(self, parameters, support, query, steps):
         jax, jnp = self.jax, self.jax.numpy

@@ -65,12 +65,15 @@ class Learn2learnPeer(TorchSystem):
             loss = self.net.loss(learner(query_x), query_y, self.w.loss_scale()[1])
             (loss / self.w.tasks).backward()
 
-    def outputs(self, x, y, steps, rows):
-        learner = self.maml.clone()
-        for _ in range(steps):
-            self.step(learner, self.net.loss(learner(x), y, self.w.loss_scale()[0]), first_order=True)
-        with self.torch.no_grad():
-            return learner(rows, len(x))
+    def outputs_function(self, steps):
+        def outputs(x, y, rows):
+            learner = self.maml.clone()
+            for _ in range(steps):
+                self.step(learner, self.net.loss(learner(x), y, self.w.loss_scale()[0]), first_order=True)
+            with self.torch.no_grad():
+                return learner(rows, len(x))
+
+        return outputs
 
 
 if __name__ == "__main__":

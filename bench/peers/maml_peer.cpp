@@ -2,12 +2,17 @@
 // predict, on tasks and parameters from a file (bench/peers/workloads.py makes them; `maml meta-gradient` has the
 // format).
 //
-//     maml_peer --config W.toml --data W.safetensors --mode check --dtype float32|float64 --out G.safetensors
-//     maml_peer --config W.toml --data W.safetensors --mode time [--threads N] [--seconds S] [--started T]
+//     maml_peer --config W.toml --data W.safetensors --mode check --dtype float32|float64 [--iterations N]
+//         --out G.safetensors
+//     maml_peer --config W.toml --data W.safetensors --mode time [--threads N] [--seconds S] [--rounds R]
+//         [--started T]
 //     maml_peer --config W.toml --data W.safetensors --mode adapt --form adapt|kept [--steps K] [--seconds S]
-//         [--out P.safetensors]
+//         [--rounds R] [--out P.safetensors]
+//     maml_peer --mode peak [--threads N]
 //
-// check: loss and gradient.NAME of the first meta-batch. time, adapt: one JSON object on standard output.
+// check: gradient.NAME of the first meta-batch, and moment.NAME, Adam's first moments after so many iterations. time,
+// adapt, peak: one JSON object on standard output; of time and adapt R, each further one when a line comes on standard
+// input.
 
 #include <algorithm>
 #include <chrono>
@@ -24,7 +29,6 @@
 #include "maml/base/peak_rss.h"
 #include "maml/kernels/peak.h"
 #include "maml/maml.h"
-#include "maml/nn/work.h"
 #include "maml/train/flops.h"
 
 namespace maml::bench {
@@ -146,19 +150,26 @@ struct Setting {
   }
 };
 
-template <class T> void check(const Setting& setting, int threads, const std::string& out) {
+template <class T> void check(const Setting& setting, int threads, int iterations, const std::string& out) {
+  auto theta = setting.parameters<T>();
   MetaBatch<T> batch(setting.model, setting.domain, setting.batch_options<T>(threads));
-  const auto theta = setting.parameters<T>();
-  const auto& result = batch.gradient(theta.data(), 0);
+  OuterOptimiser<T> outer(setting.options.outer, theta.size());
   TensorFile file;
-  file.tensors.push_back(Tensor::of("loss", {result.losses.size()}, result.losses.data()));
-  for (const auto& tensor : setting.model.to_border<T>(result.gradient.data()))
-    file.tensors.push_back(Tensor::of("gradient." + tensor.name, tensor.shape, tensor.values.data()));
+  const auto add = [&](const std::string& what, const T* values) {
+    for (const auto& tensor : setting.model.to_border<T>(values))
+      file.tensors.push_back(Tensor::of(what + tensor.name, tensor.shape, tensor.values.data()));
+  };
+  for (int i = 0; i < iterations; ++i) {
+    auto& gradient = batch.gradient(theta.data(), static_cast<std::uint32_t>(i)).gradient;
+    if (i == 0) add("gradient.", gradient.data());
+    outer.step(theta.data(), gradient.data());
+  }
+  add("moment.", outer.moment(0).data());
   write_safetensors(out, file);
 }
 
-/// Calls `call` for about so many seconds, after the calls already made, in blocks of at least 0.1 s, at least three
-/// (of 0 seconds: one): the median time of a call. The clock of the other systems (peer.py).
+/// Calls `call` for about so many seconds, after the calls already made, in blocks of at least 0.1 s, one at
+/// least: the median time of a call. The clock of the other systems (peer.py).
 template <class Call> Json timed(double seconds, Call&& call) {
   const auto run = [&](long count) {
     const double start = now();
@@ -169,13 +180,31 @@ template <class Call> Json timed(double seconds, Call&& call) {
   const long count = std::max(1l, static_cast<long>(0.1 / std::max(one, 1e-7)));
   std::vector<double> blocks;
   if (count == 1) blocks.push_back(one);  // a long one counts
-  while (blocks.empty() || (seconds > 0 && (blocks.size() < 3 || now() - start < seconds)))
-    blocks.push_back(run(count) / static_cast<double>(count));
+  while (blocks.empty() || now() - start < seconds) blocks.push_back(run(count) / static_cast<double>(count));
   std::sort(blocks.begin(), blocks.end());
-  return {{"seconds", blocks[blocks.size() / 2]}, {"best", blocks.front()}, {"blocks", blocks.size()}};
+  const double median = (blocks[(blocks.size() - 1) / 2] + blocks[blocks.size() / 2]) / 2;
+  return {{"seconds", median}, {"best", blocks.front()}, {"blocks", blocks.size()}};
 }
 
-Json time_iterations(const Setting& setting, int threads, double seconds, double started) {
+struct Rounds {
+  double seconds = 1;
+  int count = 1;
+};
+
+/// Prints the time of a call and `known` as a line for each round; the rounds after the first when a line comes on
+/// standard input, until that ends.
+template <class Call> void print_rounds(const Rounds& rounds, int threads, Call&& call, Json known) {
+  std::string line;
+  for (int i = 0; i < rounds.count && (i == 0 || std::getline(std::cin, line)); ++i) {
+    known.update(timed(rounds.seconds, call));
+    known["peak_mb"] = peak_rss_mb();
+    known["peak_gflops"] = measure_peak_gflops(threads, false, active_isa());
+    std::cout << known.dump() << std::endl;
+  }
+}
+
+void time_iterations(const Setting& setting, int threads, const Rounds& rounds, double started) {
+  const double before = peak_rss_mb();
   auto theta = setting.parameters<float>();
   MetaBatch<float> batch(setting.model, setting.domain, setting.batch_options<float>(threads));
   OuterOptimiser<float> outer(setting.options.outer, theta.size());
@@ -183,17 +212,17 @@ Json time_iterations(const Setting& setting, int threads, double seconds, double
   const auto iterate = [&] { outer.step(theta.data(), batch.gradient(theta.data(), next++).gradient.data()); };
   iterate();
   const double first = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-  Json result = timed(seconds, iterate);
-  result["peak_mb"] = peak_rss_mb();
-  if (started > 0) result["start_to_first"] = first - started;
-  result["isa"] = isa_name(active_isa());
-  result["flop"] = meta_iteration_flops(setting.options, setting.model, setting.domain);
-  result["peak_gflops"] = measure_peak_gflops(threads, false, active_isa());
-  return result;
+  Json known = {{"before_mb", before},
+                {"isa", isa_name(active_isa())},
+                {"flop", meta_iteration_flops(setting.options, setting.model, setting.domain)}};
+  if (started > 0) known["start_to_first"] = first - started;
+  print_rounds(rounds, threads, iterate, std::move(known));
 }
 
 /// The first task's support set learned, then its first query row predicted; batch norm by the support rows.
-Json time_adaptation(Setting& setting, const std::string& form, int steps, double seconds, const std::string& out) {
+void time_adaptation(Setting& setting, const std::string& form, int steps, const Rounds& rounds,
+                     const std::string& out) {
+  const double before = peak_rss_mb();
   const std::size_t inputs = setting.model.input().size(), outputs = setting.model.output().size();
   const auto episode = episode_options(setting.model, {}, setting.options.inner, training_size(setting.options.data));
   const auto task = setting.domain.group<float>(1, episode);
@@ -224,15 +253,15 @@ Json time_adaptation(Setting& setting, const std::string& form, int steps, doubl
       {.steps = steps, .support_rows = support.rows, .query_rows = support.rows, .second_order = false}, true);
   adaptation->set_rates(loaded.weights.rates.data());
   const Predictor<float> predictor(model, mode);
-  std::vector<float> tape(predictor.tape_size(judged_from + 1)), rows((judged_from + 1) * inputs);
+  std::vector<float> tape(predictor.tape_size(judged_from + 1)), judged((judged_from + 1) * inputs);
   const auto kept = [&] {
     adaptation->run(loaded.weights.parameters.data(), *task);
-    std::copy_n(support.x, judged_from * inputs, rows.data());
-    std::copy_n(query.x, inputs, rows.data() + judged_from * inputs);
+    std::copy_n(support.x, judged_from * inputs, judged.data());
+    std::copy_n(query.x, inputs, judged.data() + judged_from * inputs);
     Batch<float> batch;
     batch.rows = judged_from + 1;
     batch.support_rows = judged_from;
-    batch.x = rows.data();
+    batch.x = judged.data();
     predictor(adaptation->theta(steps), batch, tape.data(), prediction.data(),
               static_cast<std::ptrdiff_t>(prediction.size()));
   };
@@ -245,46 +274,42 @@ Json time_adaptation(Setting& setting, const std::string& form, int steps, doubl
     file.tensors.push_back(Tensor::of("prediction", {outputs}, prediction.data() + prediction.size() - outputs));
     write_safetensors(out, file);
   }
-  WorkOptions work;
-  work.inner_steps = steps;
-  work.support_rows = support.rows;
-  work.query_rows = judged_from + 1;
-  work.second_order = false;
-  work.query_gradients = 0;
-  work.mask = loop.layout().mask();
-  work.front_layers = loop.front_layers();
-  Json result = timed(seconds, call);
-  result["peak_mb"] = peak_rss_mb();
-  result["isa"] = isa_name(active_isa());
-  result["flop"] = meta_gradient_flops(model, work);
-  result["peak_gflops"] = measure_peak_gflops(1, false, active_isa());
-  return result;
+  const double flop = adaptation_flops(model, resolved_inner(loaded.options.inner, "maml", model), steps, support.rows,
+                                       judged_from + 1);
+  print_rounds(rounds, 1, call, {{"before_mb", before}, {"isa", isa_name(active_isa())}, {"flop", flop}});
 }
 
 void run(const Flags& flags) {
-  Setting setting(flags.text("config", ""), flags.text("data", ""));
   const std::string mode = flags.text("mode", "time"), out = flags.text("out", "");
   const int threads = flags.number("threads", 1);
-  const double seconds = std::atof(flags.text("seconds", "1").c_str());
+  if (mode == "peak") {
+    std::cout << Json{{"peak_gflops", measure_peak_gflops(threads, false, active_isa())}}.dump() << "\n";
+    return;
+  }
+  Setting setting(flags.text("config", ""), flags.text("data", ""));
+  const Rounds rounds{.seconds = std::atof(flags.text("seconds", "1").c_str()), .count = flags.number("rounds", 1)};
   if (mode == "check") {
     const std::string dtype = flags.text("dtype", "float32");
     require(dtype == "float32" || dtype == "float64", "--dtype", "is '", dtype, "', but must be float32 or float64");
-    dtype == "float64" ? check<double>(setting, threads, out) : check<float>(setting, threads, out);
+    const int iterations = flags.number("iterations", 1);
+    dtype == "float64" ? check<double>(setting, threads, iterations, out)
+                       : check<float>(setting, threads, iterations, out);
     return;
   }
-  require(mode == "time" || mode == "adapt", "--mode", "is '", mode, "', but must be check, time or adapt");
-  const Json result =
-      mode == "time" ? time_iterations(setting, threads, seconds, std::atof(flags.text("started", "0").c_str()))
-                     : time_adaptation(setting, flags.text("form", "adapt"), flags.number("steps", 1), seconds, out);
-  std::cout << result.dump() << "\n";
+  require(mode == "time" || mode == "adapt", "--mode", "is '", mode, "', but must be check, time, adapt or peak");
+  if (mode == "time")
+    time_iterations(setting, threads, rounds, std::atof(flags.text("started", "0").c_str()));
+  else
+    time_adaptation(setting, flags.text("form", "adapt"), flags.number("steps", 1), rounds, out);
 }
 
 }  // namespace
 }  // namespace maml::bench
 
 int main(int argc, char** argv) try {
-  maml::bench::run(maml::bench::Flags(
-      argc, argv, {"config", "data", "mode", "form", "dtype", "threads", "seconds", "steps", "started", "out"}));
+  maml::bench::run(maml::bench::Flags(argc, argv,
+                                      {"config", "data", "mode", "form", "dtype", "threads", "seconds", "rounds",
+                                       "steps", "iterations", "started", "out"}));
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return 1;

@@ -4,24 +4,33 @@
     python jax_peer.py --workload W --folder F --form NAME --mode time --threads 2 --seconds 1
     python jax_peer.py --workload W --folder F --form NAME --mode adapt --steps 3 --seconds 1 --out P.safetensors
 
+time and adapt print one JSON object; with --rounds N so many, each further one when a line comes on standard input.
+
 A system's module gives `FORMS` and a class, made from (workload, form, dtype, threads), with
 
-    meta_gradient(parameters, batch)   {name: gradient} of the mean over the batch's tasks; arrays are NumPy's
-    iterations(parameters, batches)    a function that makes the next meta-iterations and returns how many it made
-    adaptation(parameters, support, query, steps)   a function that adapts and predicts, and returns the prediction
+    iterations(parameters, batches, at_once)
+        a function that makes the next meta-iteration, or so many where the form makes several in a call, and returns how
+        many; and one that returns Adam's first moments {name: NumPy's array}
+    adaptation(parameters, support, query, steps)
+        a function that adapts and predicts, and returns the prediction
 
-The returned functions wait for their results. An iteration is the meta-gradient and Adam's update.
+The returned functions wait for their results. An iteration is the meta-gradient, of the mean over the batch's tasks, and
+Adam's update. What is checked is what is timed: after the first iteration the first moments are a tenth of the
+meta-gradient; after a few more, with the other batches, they tell whether these were right.
 """
 
 import argparse
 import json
 import pathlib
 import statistics
+import sys
 import time
 
 import numpy as np
 
 import workloads
+
+AT_ONCE = 200  # iterations in a call, of forms that make several
 
 
 def peak_rss_mb():
@@ -33,8 +42,8 @@ def peak_rss_mb():
 
 
 def timed(seconds, call):
-    """Calls for about so many seconds, in blocks of at least 0.1 s, at least three (of 0 seconds: one): the median time
-    of an iteration. `call` says how many iterations it made."""
+    """Calls for about so many seconds, in blocks of at least 0.1 s, one at least: the median time of an iteration. `call`
+    says how many iterations it made."""
 
     def run(calls):
         start, made = time.perf_counter(), 0
@@ -46,7 +55,7 @@ def timed(seconds, call):
     first, made = run(1)
     calls = max(1, int(0.1 / max(first, 1e-7)))
     blocks = [first / made] if calls == 1 else []  # a long one counts
-    while not blocks or (seconds > 0 and (len(blocks) < 3 or time.perf_counter() - start < seconds)):
+    while not blocks or time.perf_counter() - start < seconds:
         elapsed, made = run(calls)
         blocks.append(elapsed / made)
     return {"seconds": statistics.median(blocks), "best": min(blocks), "blocks": len(blocks)}
@@ -68,7 +77,9 @@ def main(system, forms):
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=1)
+    parser.add_argument("--iterations", type=int, default=1)
     parser.add_argument("--started", type=float, default=0)
     parser.add_argument("--out", type=pathlib.Path)
     a = parser.parse_args()
@@ -81,28 +92,36 @@ def main(system, forms):
     parameters, batches = split(arrays, w.tasks)
     peer = system(w, a.form, a.dtype, a.threads)
     if a.mode == "check":
-        gradient = peer.meta_gradient(parameters, batches[0])
-        save_file({f"gradient.{k}": np.ascontiguousarray(v) for k, v in gradient.items()}, a.out)
+        call, moments = peer.iterations(parameters, batches, 1)
+        call()
+        found = {f"gradient.{name}": 10 * value for name, value in moments().items()}
+        for _ in range(1, a.iterations):
+            call()
+        found |= {f"moment.{name}": value for name, value in moments().items()}
+        save_file({name: np.ascontiguousarray(value) for name, value in found.items()}, a.out)
         return
+    before_mb = peak_rss_mb()
+    started = {}
     if a.mode == "time":
-        call = peer.iterations(parameters, batches)
+        call, _ = peer.iterations(parameters, batches, AT_ONCE)
         call()
-        first = time.time()
-        call()
-        result = timed(a.seconds, call)
-        result["peak_mb"] = peak_rss_mb()
         if a.started:
-            result["start_to_first"] = first - a.started
+            started["start_to_first"] = time.time() - a.started
+        if a.seconds > 0:
+            call()
     else:
         support_x, support_y, query_x, _ = batches[0]
-        call = peer.adaptation(parameters, (support_x[0], support_y[0]), query_x[0][:1], a.steps)
-        prediction = np.asarray(call()).reshape(-1)
+        predict = peer.adaptation(parameters, (support_x[0], support_y[0]), query_x[0][:1], a.steps)
+        prediction = np.asarray(predict()).reshape(-1)
         if a.out:
             save_file({"prediction": prediction}, a.out)
 
-        def one():
-            call()
+        def call():
+            predict()
             return 1
 
-        result = timed(a.seconds, one) | {"peak_mb": peak_rss_mb()}
-    print(json.dumps(result))
+    for number in range(a.rounds):
+        if number > 0 and not sys.stdin.readline():
+            break
+        result = timed(a.seconds, call) | started
+        print(json.dumps(result | {"peak_mb": peak_rss_mb(), "before_mb": before_mb}), flush=True)

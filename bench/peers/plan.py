@@ -3,14 +3,18 @@
 import dataclasses
 import importlib.machinery
 import json
+import time
 
 import workloads
 
 MOST_DIFFERENCE = 1e-4  # of two predictions in float32, over the largest output
-# In float32 a system may differ from float64 by so many times what maml.cpp's float32 does, or by what a few rectifiers
-# and poolings that rounding turns over are worth: they make some systems differ so on some workloads, maml.cpp too.
-# MOST_EVER bounds the former: a gradient of nothing but zeros differs by 1.
-MOST_UNITS, MOST_TURNED, MOST_EVER = 30, 0.05, 0.3
+# Relative differences of meta-gradients. In float32 a system may differ from float64 by so many times what maml.cpp's
+# float32 does. Of images it may also differ by what a few rectifiers and poolings that rounding turns over are worth: they
+# make some systems differ so on some workloads, maml.cpp too; so every form is checked on SMOOTH too, which have none.
+MOST_FLOAT64, MOST_UNITS, MOST_TURNED = 1e-6, 30, 0.05
+# Of Adam's first moments after so many iterations, in float64, where no rounding turns anything over: PyTorch's Adam adds
+# its epsilon at another place.
+ITERATIONS, MOST_MOMENTS = 3, 1e-3
 SYSTEMS = ("maml", "jax", "torch", "learn2learn", "higher")
 SECTIONS = ("second-order", "twins", "memory", "adapt", "start", "scaling")
 
@@ -24,6 +28,7 @@ TWINS = (
     "omniglot-20way-anil",
     "mini-imagenet-anil",
 )
+SMOOTH = {"omniglot-5way": "omniglot-5way,smooth=1", "mini-imagenet": "mini-imagenet,smooth=1"}
 MEMORY = tuple(f"mini-imagenet,steps={steps}" for steps in (1, 2, 5, 10, 20, 50))
 
 
@@ -55,6 +60,7 @@ SMALL_FORMS = (
 IMAGE_FORMS = (
     ("jax", "vmap"),
     ("jax", "vmap+patches"),
+    ("jax", "loop"),
     ("jax", "map"),
     ("jax", "map+patches"),
     ("jax", "map+patches+mixflow"),
@@ -67,10 +73,12 @@ IMAGE_FORMS = (
     ("learn2learn", "loop"),
     ("higher", "loop"),
 )
+# Of mini-ImageNet, in memory; it takes a minute an iteration, so that it is not in the rounds.
+LEANEST = ("jax", "map")
 # Of workloads that take seconds an iteration.
 LARGE_IMAGE_FORMS = (
-    ("jax", "map"),
     ("jax", "map+patches"),
+    ("jax", "map+patches+mixflow"),
     ("jax", "shard+patches"),
     ("jax", "shard+patches+mixflow"),
     ("torch", "loop"),
@@ -86,14 +94,21 @@ TWIN_FORMS = (
 )
 MEMORY_FORMS = (
     ("jax", "map+patches"),
-    ("jax", "map+patches+mixflow"),
-    ("jax", "map+patches+remat"),
+    ("jax", "map+patches+mixflow+rolled"),
+    ("jax", "map+patches+remat+rolled"),
     ("torch", "loop"),
     ("torch", "vmap"),
     ("learn2learn", "loop"),
 )
-CURVE_FORMS = (("jax", "shard+patches"), ("torch", "loop"), ("torch", "vmap"))
-ADAPT_FORMS = (("maml", "kept"), ("jax", "map"), ("jax", "map+patches"), ("torch", "loop"), ("learn2learn", "loop"))
+CURVE_FORMS = (("jax", "shard+patches+mixflow"), ("torch", "loop"), ("torch", "vmap"))
+ADAPT_FORMS = (
+    ("maml", "kept"),
+    ("jax", "map"),
+    ("jax", "map+patches"),
+    ("torch", "loop"),
+    ("torch", "vmap+compile"),
+    ("learn2learn", "loop"),
+)
 START_FORMS = (
     ("jax", "map+patches"),
     ("jax", "map"),
@@ -144,7 +159,8 @@ class Store:
         return next((row for row in self.results if json.dumps(row["key"]) == key), None)
 
     def add(self, m, result):
-        line = {"key": m.key(), **dataclasses.asdict(m), **result, "identity": self.identity}
+        made = {"time": round(time.time()), "identity": self.identity}
+        line = {"key": m.key(), **dataclasses.asdict(m), **result, **made}
         self.results.append(line)
         self.keys.add(json.dumps(m.key()))
         with self.path.open("a") as file:
@@ -165,6 +181,12 @@ def absent_systems(present, wanted):
     return [system for system in SYSTEMS if system not in present and (not wanted or system in wanted)]
 
 
+def compares_moments(workload):
+    """Of images on SMOOTH alone."""
+    w = workloads.workload(workload)
+    return w.smooth or not w.images
+
+
 def forms_of(workload):
     """Forms of a workload of the main tables."""
     if workload == "sinusoid-fomaml":  # no order of differentiation to choose; higher's loop is of second order
@@ -172,26 +194,36 @@ def forms_of(workload):
     if workload.startswith("sinusoid"):
         return SMALL_FORMS
     if workload in TWINS:
-        return TWIN_FORMS
+        compiled = (("torch", "vmap+compile"),) if workload.startswith("omniglot-5way") else ()
+        return (*TWIN_FORMS, *compiled)
     if workload == "omniglot-20way":
-        return (("jax", "vmap+patches"), *LARGE_IMAGE_FORMS)
-    return IMAGE_FORMS if workload == "omniglot-5way" else LARGE_IMAGE_FORMS
+        return (("jax", "vmap+patches"), ("jax", "map"), *LARGE_IMAGE_FORMS)
+    if workload == "omniglot-5way":
+        return IMAGE_FORMS
+    return (
+        ("jax", "loop"),
+        ("jax", "vmap+patches+window"),
+        *LARGE_IMAGE_FORMS,
+        ("jax", "map+patches+remat+rolled"),
+    )
 
 
-def measurements(present, a):
-    """In the order in which they are made: of a workload, each round goes through all systems. What matters most comes
-    first, for runs that are broken off."""
+def measurements(present, a, wider=False):
+    """In the order in which they are made: of a workload, each round goes through all systems and numbers of threads.
+    What matters most comes first, for runs that are broken off. `wider`: the machine has more than AVX2, on which maml.cpp is measured too."""
     threads = sorted(set(a.threads or (1, 2)))
     sections = a.sections or (("second-order",) if a.quick else SECTIONS)
     rounds = a.repeats or (3 if a.quick else 5)
     made = {}
 
-    def add(section, kind, workload, forms, threads, rounds=rounds, seconds=a.seconds, steps=0, ours=("maml", "maml")):
+    narrower = (("maml", "avx2"),) if wider else ()
+
+    def add(section, kind, workload, forms, threads, rounds=rounds, seconds=a.seconds, steps=0, ours="maml"):
         if section not in sections or (a.only and not any(workload.startswith(start) for start in a.only)):
             return
-        for count in threads:
-            for number in range(rounds):
-                for system, form in (ours, *forms):
+        for number in range(rounds):
+            for count in reversed(threads):
+                for system, form in (("maml", ours), *forms):
                     if count == 1:  # one device: the same computation
                         form = form.replace("shard", "map")
                     if system in present:
@@ -199,10 +231,12 @@ def measurements(present, a):
                         made.setdefault(str(m.key()), m)
 
     for workload in MAIN:
-        add("second-order", "time", workload, forms_of(workload), threads[-1:])
+        add("second-order", "time", workload, (*narrower, *forms_of(workload)), threads)
+    add("second-order", "time", "mini-imagenet", (LEANEST,), threads[-1:], rounds=1, seconds=0)
     for workload, steps in (("sinusoid", 1), ("omniglot-5way", 3)):
         forms = ADAPT_FORMS if workload != "sinusoid" else [pair for pair in ADAPT_FORMS if "patches" not in pair[1]]
-        add("adapt", "adapt", workload, forms, threads, steps=steps, ours=("maml", "adapt"))
+        narrow = (("maml", "kept+avx2"),) if wider else ()
+        add("adapt", "adapt", workload, (*narrow, *forms), threads, steps=steps, ours="adapt")
     for workload in MEMORY:
         add("memory", "time", workload, MEMORY_FORMS, threads[-1:], rounds=1, seconds=0)
     for workload in ("sinusoid", "omniglot-5way"):
@@ -211,17 +245,17 @@ def measurements(present, a):
             forms.insert(0, ("jax", "vmap"))
         add("start", "start", workload, forms, threads[-1:], seconds=0)
     for workload in TWINS:
-        add("twins", "time", workload, forms_of(workload), threads[-1:])
-    for workload in MAIN:
-        add("second-order", "time", workload, forms_of(workload), threads[:-1])
+        add("twins", "time", workload, (*narrower, *forms_of(workload)), threads[-1:])
     for names in SCALING.values():
         for workload in names:
             add("scaling", "time", workload, CURVE_FORMS, threads[-1:])
+    for workload in TWINS:
+        add("twins", "time", workload, (*narrower, *forms_of(workload)), threads[:-1])
     return list(made.values())
 
 
 def checks(measurements):
-    """{workload: [(system, form)]} of all that is timed. But for the longest inner loops, whose graphs do not fit into
+    """{workload: [(system, form)]} of all that is timed, and of SMOOTH beside what is timed. But for the longest inner loops, whose graphs do not fit into
     memory in double precision: 10 steps are checked of JAX alone, where more are the same loop."""
     found = {}
     for m in measurements:
@@ -230,6 +264,11 @@ def checks(measurements):
             forms = found.setdefault(m.workload, [])
             if (m.system, m.form) not in forms:
                 forms.append((m.system, m.form))
+    # Without maxima there is no form of taking them; and what takes a minute an iteration would take several here.
+    for name in SMOOTH:
+        if name in found:
+            slow = (LEANEST,) if name == "mini-imagenet" else ()
+            found[SMOOTH[name]] = [pair for pair in found[name] if "window" not in pair[1] and pair not in slow]
     return found
 
 

@@ -1,14 +1,17 @@
 """docs/benchmarks.md and its figures from what run.py has measured (peers.json)."""
 
 import functools
+import json
 import pathlib
 import statistics
+import time
 
 import plan
 import workloads
 from figures import draw
 from tables import NAMES, Results, curve_table, label, number, of_peak, share_of_peak, table, times_table
 
+BREAK = 1800  # seconds from one result to the next: longer than any measurement, and a run was broken off
 TWIN_NAMES = {"maml": "second order", "fomaml": "first order", "anil": "ANIL"}
 
 
@@ -31,29 +34,34 @@ METHOD = """\
 * Every system computes on the same arrays and initial parameters (`bench/peers/workloads.py`; sizes and rates are the
   presets'). An iteration is the meta-gradient, averaged over the tasks, and Adam's update; drawing tasks is in nobody's
   time.
-* Every measurement is a process of its own, pinned to as many processors as it has threads. Its first iterations are
-  not counted; then blocks of at least 0.1 s for about a second, of which the median counts. In each round all systems
-  take their turns; a table has the median over the rounds, and as spread the largest less the smallest over the
-  median (`once`: more than 5 s an iteration, or 40 s to the first). Memory against inner steps is of one iteration
-  each. The main tables and adaptation are on one thread and on two, all else on two.
-* `to ours` is a time over maml.cpp's at the same threads. Memory is the largest resident size of the process with the
-  most threads, interpreter and libraries included, and compilation where no earlier process has left it in the cache.
+* Every form on so many threads is a process of its own, pinned to as many processors. Its first iterations are not
+  counted. It waits, asleep, while the others take their turns: in each round all systems, on two threads and on one,
+  for blocks of at least 0.1 s for about a second, of which the median counts. A table has the median over the rounds,
+  and as spread the largest less the smallest over the median (`once`: more than 5 s an iteration, or 40 s to the
+  first). Memory against inner steps is of one iteration each; the start is a new process each time. Starts, memory and
+  how the time grows are on two threads, the twins first on two, then on one. Before each measurement the peak is
+  measured, and waited, for a minute at most, until it is what it has been: the machine is shared.
+* `to ours` is a time over that of maml.cpp, with its fastest instruction set, at the same threads; of adaptation, by a
+  kept `Adaptation`. Memory is the largest resident size of the process with the most threads, interpreter and libraries
+  included, and compilation where no earlier process has left it in the cache; `before` is what it was when libraries
+  and data were there and nothing was computed yet.
 * The share of peak is of multiply-add chains measured in maml.cpp's processes right after its iterations
   ([performance.md](performance.md)).
 * JAX: one jit of the whole meta-iteration, which overwrites parameters and moments (donated). Up to five inner steps
-  are written out, more are a scan, which keeps compilation short. On one thread there is one device, so that its tasks
-  over devices are tasks by a scan.
-* torch.compile has the whole iteration too, in place. Of five inner steps on images it is not among the forms:
-  omniglot-20way took six minutes to compile, beside another program, and was then slower than vmap. The other forms of
-  PyTorch, learn2learn and higher run eagerly, with PyTorch's fused Adam.
+  are written out, which is faster; more are a scan, which keeps compilation short and holds less memory. On one thread
+  there is one device, so that its tasks over devices are tasks by a scan. A loop over tasks with convolutions as
+  `lax.conv` is how it is mostly written; inside a scan that takes a minute an iteration of mini-ImageNet, in the least
+  memory of all, and is measured once.
+* torch.compile has the whole iteration too, in place; of adaptation, all of it and the prediction. Of five inner steps
+  on images it is not among the forms. The other forms of PyTorch, learn2learn and higher run eagerly, with PyTorch's
+  fused Adam, in one process each; several processes are nobody's form.
 * PyTorch is the package of the Python index, which brings CUDA's libraries along; none is used. Its CPU build may
   start faster and hold less memory.
 * Left out of the check of the meta-gradient, since their graphs do not fit into memory in double precision: 20 and 50
   inner steps, and of other systems than JAX 10. They are the loop that is checked at fewer steps.
-* JAX's `vmap` with max-pooling is not among the forms: its compiled meta-gradient is wrong from two inner steps on (jax
-  0.10.2 on CPUs, float64, mini-ImageNet: 10 % off at 2 steps, 18 % at 5). Ties are not the cause: the same function
-  without `jit` agrees to 1e-14, as do `map`, `vmap` with forward over reverse, and pooling by `lax.reduce_window`
-  in the place of `reshape` and `max`. `jax.checkpoint` and a barrier before the maximum do not mend it.
+* JAX's `vmap` with max-pooling takes the maximum by `lax.reduce_window`: by `reshape` and `max`, as the other forms
+  have it, it is compiled to a wrong meta-gradient from two inner steps on. What else was tried, and why it is not
+  among the forms, is in [performance.md](performance.md#beside-other-systems).
 * Batch norm has no gamma and its bias is not adapted, as in the original: learn2learn's `adapt` cannot leave parameters
   out, so there its `maml_update` is called with gradients of the adapted ones.
 * Adaptation takes arrays in and gives one prediction out; batch norm's statistics are those of the support rows.
@@ -62,15 +70,27 @@ METHOD = """\
 """
 
 
+def sittings(results):
+    """When it was measured, as text: from the first result to the last, and in how many parts."""
+    times = sorted(result["time"] for result in results if "time" in result)
+    if not times:
+        return "?"
+    parts = 1 + sum(later - earlier > BREAK for earlier, later in zip(times, times[1:]))
+    first, last = (time.strftime("%Y-%m-%d %H:%M", time.gmtime(at)) for at in (times[0], times[-1]))
+    return f"{first} to {last} UTC, in " + ("one sitting" if parts == 1 else f"{parts} sittings")
+
+
 def conditions(document):
     """What was measured on."""
     results = document.get("results", [])
-    isa = {r["isa"] for r in results if r["system"] == "maml" and "isa" in r}
+    ours = [result for result in results if result["kind"] == "time" and result["form"] == "maml"]
+    isa = {result["isa"] for result in ours if "isa" in result}
     peaks = {}
-    for result in results:
-        if result["kind"] == "time" and result.get("peak_gflops", 0) > 0:
+    for result in ours:
+        if result.get("peak_gflops", 0) > 0:
             peaks.setdefault(result["threads"], []).append(result["peak_gflops"])
     rows = [
+        ["measured", sittings(results)],
         ["processor", document.get("cpu", "?")],
         ["processors available", str(document.get("processors", "?"))],
         ["its instruction sets", ", ".join(document.get("instruction_sets", []))],
@@ -87,6 +107,8 @@ def conditions(document):
     counts = sorted(set(rounds.values()), reverse=True)
     told = [", ".join(part for part in rounds if rounds[part] == count) + f": {count}" for count in counts]
     rows.append(["rounds", "; ".join(told) if len(counts) > 1 else str(*counts)])
+    if disturbed := sum(not result.get("quiet", True) for result in results):
+        rows.append(["measured though the peak was not reached", f"{disturbed} of {len(results)}"])
     # A run that goes on where an earlier one was broken off may be of another commit.
     commits = sorted({r["commit"] for r in results if "commit" in r})
     rows.append(["maml.cpp", ", ".join(commits) or document.get("commit", "?")])
@@ -103,22 +125,24 @@ def summary(results):
     rows = []
     for name in results.workloads("time", (*plan.MAIN, *plan.TWINS)):
         count = results.threads("time", name)[-1]
-        ours = results.best("time", name, "maml", count)
+        ours = results.median(("time", name, "maml", "maml", count))
         if not ours:
             continue
         row = [f"`{name}`", str(count), number(1e3 * ours), f"{share_of_peak(results, name, count)[2]:.0f} %"]
         for system in systems:
             seconds = results.best("time", name, system, count)
             row.append(f"{seconds / ours:.3g}" if seconds else "-")
-        peaks = [results.median(("time", name, *pair, count), "peak_mb") for pair in results.forms("time", name)[1:]]
+        others = [pair for pair in results.forms("time", name) if pair[0] != "maml"]
+        peaks = [results.median(("time", name, *pair, count), "peak_mb") for pair in others]
         memory = results.median(("time", name, "maml", "maml", count), "peak_mb")
         row.append(number(min(filter(None, peaks)) / memory) if memory and any(peaks) else "-")
         rows.append(row)
     if rows:
         yield "## In short\n"
         yield (
-            "ms a meta-iteration of maml.cpp and its share of the measured peak; then how many times as long the fastest "
-            "form of each\nother system takes, and how many times as much memory the leanest of all forms.\n"
+            "ms a meta-iteration of maml.cpp and its share of the measured peak; then how many times as long the "
+            "fastest form of each\nother system takes, on as many threads or on fewer, and how many times as much "
+            "memory the leanest of all forms.\n`-`: not measured.\n"
         )
         names = [NAMES[system] for system in systems]
         yield table(["workload", "threads", "maml.cpp, ms", "of peak", *names, "memory"], rows)
@@ -184,20 +208,24 @@ def size(variable, name):
 
 
 def growth(results, figures):
-    first = True
-    for variable, names in plan.SCALING.items():
-        found = results.workloads("time", names)
-        if len(found) < 2:
-            continue
-        if first:
-            yield "## How the time grows\n"
-            yield "omniglot-5way-1shot with one size changed, ms a meta-iteration, the most threads.\n"
-            first = False
-        sizes_of = functools.partial(size, variable)
-        text, lines = curve_table(results, found, sizes_of, plan.CURVE_FORMS, "seconds", 1e3)
+    found = {variable: results.workloads("time", names) for variable, names in plan.SCALING.items()}
+    found = {variable: names for variable, names in found.items() if len(names) > 1}
+    if not found:
+        return
+    yield "## How the time grows\n"
+    yield (
+        "omniglot-5way-1shot with one size changed, ms a meta-iteration on two threads. Work grows with tasks, ways and "
+        "inner steps\nin proportion, and with the square of the filters. torch.compile is not among the forms: it takes "
+        "minutes for each size.\n"
+    )
+    for variable, names in found.items():
+        text, lines = curve_table(results, names, functools.partial(size, variable), plan.CURVE_FORMS, "seconds", 1e3)
         axis = variable if variable != "steps" else "inner steps"
         yield f"### {axis.capitalize()}\n"
         yield text
+        if variable == "filters":  # so that what is expected is a straight line
+            axis = "filters / 32, squared"
+            lines = {name: [((x / 32) ** 2, y) for x, y in points] for name, points in lines.items()}
         figure = f"peers-{variable}.svg"
         if draw(figures / figure, f"Omniglot 5-way 1-shot against {axis}", axis, "ms a meta-iteration", lines):
             yield f"![Time against {axis}](figures/{figure})\n"
@@ -209,19 +237,39 @@ def agreement(document):
         return
     yield "## The same meta-gradient\n"
     yield (
-        "Before anything is timed: the norm of the difference from maml.cpp's meta-gradient in float64, over its "
-        "norm; float32\nalso in multiples of maml.cpp's own rounding error. Allowed are 1e-6 in float64; in "
-        f"float32 {plan.MOST_UNITS} multiples,\nor {plan.MOST_TURNED}: what a few rectifiers and poolings are worth "
-        "that rounding turns over.\n"
+        "Before anything is timed, of the very functions that are: the norm of the difference from maml.cpp's "
+        "meta-gradient in float64,\nover its norm; in float32 also in multiples of maml.cpp's own rounding error. "
+        f"Allowed are {plan.MOST_FLOAT64:.0e} in float64 and {plan.MOST_UNITS} multiples in float32.\nOf images "
+        f"{plan.MOST_TURNED} are allowed in float32 too: what a few rectifiers and maxima are worth that rounding turns "
+        "over. So every form\nis checked with gelu and means in their place too (`smooth=1`), without that. "
+        f"`after {plan.ITERATIONS}`: the same difference of Adam's first moments after\n{plan.ITERATIONS} iterations in "
+        "float64, so that the iterations, too, are the same; PyTorch's Adam adds its epsilon at another place\n"
+        f"({plan.MOST_MOMENTS:.0e} allowed).\n"
     )
     rows = []
     for row in checks:
         names = [row["workload"], label(row["system"], row["form"])]
         if "error" in row:
-            rows.append([*names, f"did not run: {row['error'][:80]}", "", ""])
+            rows.append([*names, f"did not run: {row['error'][:80]}", "", "", ""])
         else:
-            rows.append([*names, f"{row['float64']:.1e}", f"{row['float32']:.1e}", f"{row['units']:.1f}"])
-    yield table(["workload", "system, form", "float64", "float32", "multiples"], rows, 2)
+            moments = f"{row['moments']:.1e}" if "moments" in row else ""
+            rows.append([*names, f"{row['float64']:.1e}", f"{row['float32']:.1e}", f"{row['units']:.1f}", moments])
+    head = ["workload", "system, form", "float64", "float32", "multiples", f"after {plan.ITERATIONS}"]
+    yield table(head, rows, 2)
+
+
+def numbers(document):
+    """What the page was made of, a line for each row of a table, with each round's figures."""
+    words = ("section", "kind", "workload", "system", "form", "threads")
+    rows = {}
+    for result in document.get("results", []):
+        key = tuple(result[word] for word in words)
+        row = rows.setdefault(key, dict(zip(words, key)))
+        for name in ("error", "seconds", "peak_mb", "before_mb", "start_to_first", "peak_gflops", "flop"):
+            if name in result:
+                value = result[name]
+                row.setdefault(name, []).append(float(f"{value:.4g}") if isinstance(value, float) else value)
+    return "[\n" + ",\n".join(map(json.dumps, rows.values())) + "\n]\n"
 
 
 def write(document, docs):
@@ -231,8 +279,9 @@ def write(document, docs):
     page = [
         "# Benchmarks\n",
         "maml.cpp beside the systems that its users would otherwise run, on the same work, in turns, in one run. "
-        "`make bench-peers`\nmakes this page; it is not edited by hand. How near each row comes to what we want of it, "
-        "and what keeps it from there, is\nin [performance.md](performance.md#what-was-wanted).\n",
+        "`make bench-peers`\nmakes this page; it is not edited by hand; [benchmarks.json](benchmarks.json) has each "
+        "round. How near each row\ncomes to what we want of it, and what keeps it from there, is in\n"
+        "[performance.md](performance.md#what-was-wanted).\n",
         *conditions(document),
         *summary(results),
         *times(results),
@@ -243,4 +292,5 @@ def write(document, docs):
         *agreement(document),
         METHOD,
     ]
+    (docs / "benchmarks.json").write_text(numbers(document))
     (docs / "benchmarks.md").write_text("\n".join(part for part in page if part))

@@ -1,6 +1,7 @@
 """Measures maml.cpp and the other systems on the same workloads, in turns: see `scripts/bench-peers --help`.
 
-Every measurement is a process of its own, pinned to as many processors as it has threads. Results go to results.jsonl
+Every form on so many threads is a process of its own, pinned to as many processors, which waits while the others take
+their turns. Results go to results.jsonl
 line by line, and what is there is not measured again: a run that was broken off goes on, unless machine, versions or
 maml.cpp's program have changed since: then all is measured anew, so that what stands in one table was made in turns.
 peers.json is made of them.
@@ -54,6 +55,13 @@ def is_long(row):
     return row["kind"] == "start" and row["start_to_first"] > ONCE_STARTED
 
 
+def rounds_left(todo):
+    """How many of the measurements are rounds of the first. A start is a new process each time."""
+    if todo[0].kind == "start":
+        return 1
+    return sum(dataclasses.replace(m, round=todo[0].round) == todo[0] for m in todo)
+
+
 class Run:
     """The folder's two files, results.jsonl and peers.json, brought up to what the arguments ask for."""
 
@@ -84,7 +92,8 @@ class Run:
         wanted = plan.checks(measurements)
         for workload, rows in check_equal(self.runner, wanted if self.a.check_only else plan.unchecked(wanted, known)):
             for row in rows:
-                told = row.get("error") or "{float64:.1e} {float32:.1e}".format(**row)
+                told = row.get("error") or "{float64:.1e} {float32:.1e} {units:.1f}".format(**row)
+                told += f" {row['moments']:.1e}" if "moments" in row else ""
                 self.log("{workload} {system} {form}: ".format(**row) + told)
             made = [(workload, row["system"], row["form"]) for row in rows]
             kept = [row for row in self.document["checks"] if (row["workload"], row["system"], row["form"]) not in made]
@@ -107,10 +116,17 @@ class Run:
             first = store.find(dataclasses.replace(m, round=0)) if m.round > 0 else None
             if first and is_long(first):
                 continue
-            result = self.runner.measure(m)
-            store.add(m, result | {"commit": self.document["commit"]})
+            self.runner.end_waiting(but=(m.workload, m.kind))
+            waited, is_quiet = self.runner.wait_for_quiet(m.threads)
+            if waited:
+                self.log(f"waited {waited} s for others to be done")
+            result = self.runner.measure(m, rounds_left(todo[i - 1 :]))
+            if is_long({"kind": m.kind, **result}):
+                self.runner.end(m)
+            store.add(m, result | {"commit": self.document["commit"], "quiet": is_quiet})
             told = result.get("error") or f"{result['seconds'] * 1e3:.3f} ms"
             self.log(f"{i}/{len(todo)} {m.kind} {m.workload} {m.system} {m.form} {m.threads} threads: {told}")
+        self.runner.end_waiting()
         self.document["predictions"] = check_predictions(self.runner)
 
     def report(self, store):
@@ -135,8 +151,8 @@ def main():
     if max(a.threads or (1, 2)) > len(os.sched_getaffinity(0)) and not a.check_only:
         sys.exit("bench-peers: there is one processor here; --threads 1 measures with that")
     present = plan.present_systems(a.systems)
-    measurements = plan.measurements(present, a)
     run.describe(present)
+    measurements = plan.measurements(present, a, wider="avx512f" in run.document["instruction_sets"])
     measurements = run.check(measurements)
     if a.check_only:
         return

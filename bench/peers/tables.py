@@ -7,13 +7,16 @@ import plan
 NAMES = {"maml": "maml.cpp", "jax": "JAX", "torch": "PyTorch", "learn2learn": "learn2learn", "higher": "higher"}
 WORDS = {
     "maml": "",
+    "avx2": "no instruction set above AVX2",
     "vmap": "tasks by vmap",
     "map": "tasks by a scan",
     "shard": "tasks over CPU devices",
     "loop": "loop over tasks",
     "patches": "patches + product",
+    "window": "maxima by `reduce_window`",
     "mixflow": "forward over reverse (MixFlow-MG)",
     "remat": "checkpointed inner steps",
+    "rolled": "inner steps by a scan",
     "scan": "many iterations a call",
     "nhwc": "channels last",
     "compile": "torch.compile",
@@ -80,9 +83,10 @@ class Results:
         return [name for name in names if any(key[:2] == (kind, name) for key in self.rounds)]
 
     def best(self, kind, workload, system, threads):
-        """Seconds of the system's fastest form, None where there is none."""
+        """Seconds of the system's fastest form on so many threads or fewer, None where there is none."""
         pairs = [pair for pair in self.forms(kind, workload) if pair[0] == system]
-        found = [self.median((kind, workload, *pair, threads)) for pair in pairs]
+        counts = [count for count in self.threads(kind, workload) if count <= threads]
+        found = [self.median((kind, workload, *pair, count)) for pair in pairs for count in counts]
         return min((seconds for seconds in found if seconds is not None), default=None)
 
 
@@ -90,15 +94,13 @@ def times_table(results, kind, workload, unit=1e3):
     """Median, spread and ratio to ours at each number of threads, and peak memory at the most."""
     counts = results.threads(kind, workload)
     pairs = results.forms(kind, workload)
-    ours = {}
-    for count in counts:
-        found = [results.median((kind, workload, *pair, count)) for pair in pairs if pair[0] == "maml"]
-        ours[count] = min((value for value in found if value), default=None)
+    fastest_of_ours = ("maml", "kept" if kind == "adapt" else "maml")
+    ours = {count: results.median((kind, workload, *fastest_of_ours, count)) for count in counts}
     named = {pair: label(*pair, one_task=kind == "adapt") for pair in pairs}
     head = ["system, form"]
     for count in counts:
         head += [f"{count} thread{'s' if count > 1 else ''}, {'ms' if unit == 1e3 else 'us'}", "spread", "to ours"]
-    head.append("peak MB")
+    head += ["peak MB", "before"]
     rows, notes = [], []
     for pair in pairs:
         row = [named[pair]]
@@ -112,8 +114,9 @@ def times_table(results, kind, workload, unit=1e3):
                 continue
             ratio = f"{number(median / ours[count])}" if ours[count] else ""
             row += [number(median * unit), results.spread(key), ratio]
-        memory = [results.median((kind, workload, *pair, count), "peak_mb") for count in counts]
-        row.append(number(memory[-1]) if memory and memory[-1] else "-")
+        for field in ("peak_mb", "before_mb"):
+            memory = results.median((kind, workload, *pair, counts[-1]), field) if counts else None
+            row.append(number(memory) if memory else "-")
         rows.append(row)
     return table(head, rows) + why_absent(notes)
 
@@ -131,12 +134,15 @@ def share_of_peak(results, workload, threads, kind="time", form="maml"):
 
 
 def of_peak(results, workload):
-    parts = []
-    for count in results.threads("time", workload):
-        if ("time", workload, "maml", "maml", count) in results.rounds:
-            speed, peak, share = share_of_peak(results, workload, count)
-            parts.append(f"{speed:.0f} GFLOP/s of {peak:.0f} ({share:.0f} %) on {count} thread{'s' * (count > 1)}")
-    return f"maml.cpp: {', '.join(parts)}.\n" if parts else ""
+    lines = []
+    for pair in results.forms("time", workload):
+        parts = []
+        for count in results.threads("time", workload):
+            if pair[0] == "maml" and ("time", workload, *pair, count) in results.rounds:
+                speed, peak, share = share_of_peak(results, workload, count, form=pair[1])
+                parts.append(f"{speed:.0f} GFLOP/s of {peak:.0f} ({share:.0f} %) on {count} thread{'s' * (count > 1)}")
+        lines += [f"{label(*pair)}: {', '.join(parts)}.\n"] if parts else []
+    return "\n".join(lines)
 
 
 def curve_table(results, names, variable, forms, field, unit):

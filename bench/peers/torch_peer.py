@@ -6,6 +6,8 @@
     vmap+compile  the same under torch.compile, the whole iteration with its Adam step as one graph
 """
 
+import functools
+
 import peer
 
 FORMS = ["loop", "loop+nhwc", "vmap", "vmap+compile"]
@@ -16,6 +18,9 @@ def make_network(w):
     import torch
     from torch import nn
     from torch.nn import functional as F
+
+    activation = functools.partial(F.gelu, approximate="tanh") if w.smooth else F.relu
+    pool = functools.partial(F.avg_pool2d if w.smooth else F.max_pool2d, kernel_size=2)
 
     class Block(nn.Module):
         """Convolution, batch norm without gamma by the batch at hand, rectifier, pooling; TensorFlow's SAME padding."""
@@ -40,8 +45,8 @@ def make_network(w):
             else:
                 variance, mean = torch.var_mean(x[:statistics_rows], (0, 2, 3), correction=0)
                 x = F.batch_norm(x, mean, variance, None, self.norm_bias, training=False, eps=1e-3)
-            x = F.relu(x)
-            return F.max_pool2d(x, 2) if w.pool else x
+            x = activation(x)
+            return pool(x) if w.pool else x
 
     class Features(nn.Module):
         def __init__(self):
@@ -56,7 +61,7 @@ def make_network(w):
 
         def forward(self, x, statistics_rows=None):
             if not w.images:
-                return F.relu(self.linear2(F.relu(self.linear1(x))))
+                return activation(self.linear2(activation(self.linear1(x))))
             for i in (1, 2, 3, 4):
                 x = getattr(self, f"block{i}")(x, statistics_rows)
             return x.flatten(1) if w.pool else x.mean((2, 3))
@@ -127,8 +132,9 @@ class Network:
         # Fused: one pass over all parameters, in the place of a dozen small calls for each.
         return self.torch.optim.Adam(self.module.parameters(), lr=self.w.outer_rate, fused=True)
 
-    def gradients(self):
-        return {self.names[name]: p.grad.numpy() for name, p in self.module.named_parameters()}
+    def at_border(self, values):
+        """{the workload's name: NumPy's array} of tensors by the module's names."""
+        return {self.names[name]: value.numpy() for name, value in values.items()}
 
 
 class TorchSystem:
@@ -136,7 +142,8 @@ class TorchSystem:
 
     prepare(parameters)          called first; loads them
     gradient(batch)              leaves the gradient of the mean over the batch's tasks in .grad
-    outputs(x, y, steps, rows)   for these rows, after so many first-order steps on (x, y); batch norm by x
+    outputs_function(steps)      a function of (x, y, rows): the outputs for these rows after so many first-order steps
+                                 on (x, y); batch norm by x
     """
 
     def __init__(self, w, dtype, threads):
@@ -146,12 +153,7 @@ class TorchSystem:
     def prepare(self, parameters):
         self.net.load(parameters)
 
-    def meta_gradient(self, parameters, batch):
-        self.prepare(parameters)
-        self.gradient(self.net.tensors(batch))
-        return self.net.gradients()
-
-    def iterations(self, parameters, batches):
+    def iterations(self, parameters, batches, at_once):
         self.prepare(parameters)
         optimiser, given, calls = self.net.adam(), [self.net.tensors(batch) for batch in batches], 0
 
@@ -163,16 +165,21 @@ class TorchSystem:
             calls += 1
             return 1
 
-        return call
+        def moments():
+            named = dict(self.net.module.named_parameters())
+            return self.net.at_border({name: optimiser.state[p]["exp_avg"] for name, p in named.items()})
+
+        return call, moments
 
     def adaptation(self, parameters, support, query, steps):
         self.prepare(parameters)
+        outputs = self.outputs_function(steps)
 
         def learn_and_predict():
             x, y = self.net.tensors(support)
             (q,) = self.net.tensors((query,))
             rows = self.torch.cat([x, q]) if self.w.images else q
-            return self.outputs(x, y, steps, rows)[-1].numpy()
+            return outputs(x, y, rows)[-1].numpy()
 
         return learn_and_predict
 
@@ -234,20 +241,21 @@ class TorchPeer(TorchSystem):
     def detached_parts(self):
         return tuple({name: p.detach() for name, p in part.items()} for part in self.parts())
 
+    def support_loss(self, adapted, frozen, x, y):
+        return self.net.loss(self.apply(adapted | frozen, x, self.w.algorithm == "anil"), y, self.w.loss_scale()[0])
+
     def by_vmap(self, parts, batch):
         """The gradient of the mean over the tasks, in the shape of `parts`."""
         func, w = self.torch.func, self.w
 
-        def support_loss(adapted, frozen, x, y):
-            return self.net.loss(self.apply(adapted | frozen, x, w.algorithm == "anil"), y, w.loss_scale()[0])
+        def constant(part):
+            return {name: p.detach() for name, p in part.items()} if w.algorithm == "fomaml" else part
 
         def task_loss(adapted, frozen, support_x, support_y, query_x, query_y):
             if w.algorithm == "anil":
                 support_x, query_x = (self.features(adapted | frozen, x) for x in (support_x, query_x))
             for _ in range(w.steps):
-                gradient = func.grad(support_loss)(adapted, frozen, support_x, support_y)
-                if w.algorithm == "fomaml":
-                    gradient = {name: g.detach() for name, g in gradient.items()}
+                gradient = func.grad(self.support_loss)(constant(adapted), constant(frozen), support_x, support_y)
                 adapted = {name: p - w.alpha * gradient[name] for name, p in adapted.items()}
             outputs = self.apply(adapted | frozen, query_x, w.algorithm == "anil")
             return self.net.loss(outputs, query_y, w.loss_scale()[1])
@@ -263,7 +271,6 @@ class TorchPeer(TorchSystem):
         super().prepare(parameters)
         if "nhwc" in self.words:
             self.net.module.to(memory_format=self.torch.channels_last)
-        self.prepared = self.parts()
 
     def gradient(self, batch):
         if "vmap" not in self.words:
@@ -273,18 +280,22 @@ class TorchPeer(TorchSystem):
         for name, p in self.net.module.named_parameters():
             p.grad = (adapted | frozen)[name].detach()
 
-    def outputs(self, x, y, steps, rows):
-        adapted, frozen = self.prepared
-        fast = self.adapt_by_autograd(adapted, frozen, x, y, steps, second_order=False)
-        with self.torch.no_grad():
-            return self.call(fast | frozen, rows, len(x))
+    def outputs_function(self, steps):
+        adapted, frozen = self.parts()
+
+        def outputs(x, y, rows):
+            fast = self.adapt_by_autograd(adapted, frozen, x, y, steps, second_order=False)
+            with self.torch.no_grad():
+                return self.call(fast | frozen, rows, len(x))
+
+        return outputs
 
 
 class CompiledPeer(TorchPeer):
-    """All tasks at once and the step of Adam, TensorFlow's, as one compiled function that works in place."""
+    """All tasks at once and the step of Adam, TensorFlow's, as one compiled function that works in place; adaptation and
+    prediction as another."""
 
-    def start(self, parameters):
-        """(function of a batch, first moments by name)"""
+    def iterations(self, parameters, batches, at_once):
         torch = self.torch
         self.prepare(parameters)
         parts = self.detached_parts()
@@ -300,25 +311,27 @@ class CompiledPeer(TorchPeer):
                     v[name].mul_(0.999).addcmul_(gradient, gradient, value=0.001)
                     part[name].sub_(rate * m[name] / (v[name].sqrt() + 1e-8))
 
-        compiled = torch.compile(iteration)
-        return lambda batch: compiled(parts, m, v, t, batch), m
-
-    def meta_gradient(self, parameters, batch):
-        """Of the very function that is timed: a tenth of it is what the first moments hold after one iteration."""
-        iterate, m = self.start(parameters)
-        iterate(self.net.tensors(batch))
-        return {self.net.names[name]: 10 * moment.numpy() for name, moment in m.items()}
-
-    def iterations(self, parameters, batches):
-        (iterate, _), given, calls = self.start(parameters), [self.net.tensors(batch) for batch in batches], 0
+        compiled, given, calls = torch.compile(iteration), [self.net.tensors(batch) for batch in batches], 0
 
         def call():
             nonlocal calls
-            iterate(given[calls % len(given)])
+            compiled(parts, m, v, t, given[calls % len(given)])
             calls += 1
             return 1
 
-        return call
+        return call, lambda: self.net.at_border(m)
+
+    def outputs_function(self, steps):
+        adapted, frozen = self.detached_parts()
+
+        def outputs(adapted, frozen, x, y, rows):
+            for _ in range(steps):
+                gradient = self.torch.func.grad(self.support_loss)(adapted, frozen, x, y)
+                adapted = {name: p - self.w.alpha * gradient[name] for name, p in adapted.items()}
+            return self.call(adapted | frozen, rows, len(x))
+
+        compiled = self.torch.compile(outputs)
+        return lambda x, y, rows: compiled(adapted, frozen, x, y, rows)
 
 
 def system(w, form, dtype, threads):

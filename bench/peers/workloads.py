@@ -1,7 +1,8 @@
 """The workloads that all systems are measured on: what a task is, its data, the initial parameters.
 
 A workload's name is a preset's short name, a twin, and what differs: `omniglot-20way`, `sinusoid,steps=5`,
-`mini-imagenet-fomaml`, `omniglot-5way-anil,tasks=64`. Sizes and rates are read from the presets, which maml.cpp trains
+`mini-imagenet-fomaml`, `omniglot-5way-anil,tasks=64`, `omniglot-5way,smooth=1` (gelu in the place of rectifiers, means
+in that of maxima: nothing that rounding turns over). Sizes and rates are read from the presets, which maml.cpp trains
 by. `export` writes NAME.safetensors (data and parameters) and NAME.toml (for maml.cpp); each system reads the former.
 """
 
@@ -43,6 +44,7 @@ class Workload:
     input: tuple  # height, width, channels; (1,) for regression
     filters: int  # of each of the four convolutions; hidden units of the multilayer perceptron
     pool: bool  # 2 x 2 max-pooling after each block, in the place of stride 2 and a mean over pixels
+    smooth: int = 0  # 1: gelu (by tanh) and mean-pooling, in the place of rectifiers and max-pooling
 
     @property
     def images(self):
@@ -87,10 +89,12 @@ class Workload:
     def layers(self):
         """The model as maml.cpp's text."""
         if not self.images:
-            hidden = [f"linear {self.filters}", "relu"]
+            hidden = [f"linear {self.filters}", "gelu" if self.smooth else "relu"]
             return [*hidden, *hidden, "linear 1"]
         block = [f"conv2d {self.filters} kernel=3 stride={1 if self.pool else 2} padding=same"]
-        block += ["batch_norm mode=transductive gamma=false", "relu", *(["max_pool 2"] if self.pool else [])]
+        block += ["batch_norm mode=transductive gamma=false", "gelu" if self.smooth else "relu"]
+        if self.pool:
+            block += ["avg_pool 2" if self.smooth else "max_pool 2"]
         return [*(4 * block), "flatten" if self.pool else "global_mean", f"linear {self.ways}"]
 
 
@@ -122,7 +126,7 @@ def workload(name):
     )
     for change in changes:
         key, _, value = change.partition("=")
-        if key not in ("tasks", "ways", "shots", "query_shots", "steps", "filters") or not value.isdigit():
+        if key not in ("tasks", "ways", "shots", "query_shots", "steps", "filters", "smooth") or not value.isdigit():
             raise ValueError(f"{name}: cannot change {change}")
         values[key] = int(value)
     return Workload(**values)
@@ -185,5 +189,6 @@ def export(w, folder, batches=2):
         f"[model]\nlayers = [{layers}]\n"
         f"[inner]\nsteps = {w.steps}\nalpha = {w.alpha}\nadapt = {adapt}\n"
         f'[outer]\nalgorithm = "{w.algorithm}"\nclip = 0\n'
-        f"[data]\nways = {max(w.ways, 1)}\nshots = {w.shots}\nquery_shots = {w.query_shots}\ntasks = {w.tasks}\n"
+        + ("[train]\nmemory_mib = 4096\n" if w.smooth else "")  # means and gelu keep more than maxima and rectifiers
+        + f"[data]\nways = {max(w.ways, 1)}\nshots = {w.shots}\nquery_shots = {w.query_shots}\ntasks = {w.tasks}\n"
     )

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Our side of `make bench-peers` (bench/peers/maml_peer.cpp) on workloads of a few numbers: the meta-gradient is that of
-# `maml meta-gradient`, in float64 and float32; times and adaptation say what the page is made of; wrong input is
-# refused.
+# `maml meta-gradient`, in float64 and float32, and Adam's first moments are a tenth of it; times and adaptation say what
+# the page is made of, as many times as asked; wrong input is refused.
 set -euo pipefail
 cd "$TMP"
 export PYTHONPATH=$ROOT/tests/e2e PYTHONDONTWRITEBYTECODE=1
@@ -68,6 +68,28 @@ for name in waves pictures; do
   "$MAML" meta-gradient $name.toml --params $name.first.safetensors --tasks $name.first.safetensors --double \
     --out exact.safetensors >/dev/null
   for dtype in float64 float32; do on $name --mode check --dtype $dtype --threads 2 --out $dtype.safetensors; done
+  on $name --mode check --dtype float64 --iterations 3 --out later.safetensors
+  python3 - <<'PY'
+from tensors import load, save
+
+exact = load("exact.safetensors")
+gradients = {name: tensor for name, tensor in exact.items() if name.startswith("gradient.")}
+names = {name.removeprefix("gradient.") for name in gradients}
+assert gradients and set(exact) == {"loss", *gradients}, set(exact)
+save("exact.safetensors", gradients)
+for dtype, bound in (("float64", 1e-12), ("float32", 1e-5)):
+    made = load(dtype + ".safetensors")
+    assert set(made) == {*gradients, *("moment." + name for name in names)}, set(made)
+    for name in names:
+        moment, gradient = (made[what + name][2] for what in ("moment.", "gradient."))
+        largest = max(map(abs, gradient))
+        assert largest > 0 and all(abs(10 * m - g) <= bound * largest for m, g in zip(moment, gradient)), name
+    save(dtype + ".safetensors", {name: made[name] for name in gradients})
+# Of a later iteration the gradient is still the first one's, the moments are others.
+later = load("later.safetensors")
+assert all(later[name] == gradients[name] or max(map(abs, later[name][2])) > 0 for name in gradients)
+assert all(later["moment." + name][2] != tuple(0.1 * g for g in gradients["gradient." + name][2]) for name in names)
+PY
   python3 "$PYTHONPATH/tensors.py" float64.safetensors exact.safetensors 1e-12
   python3 "$PYTHONPATH/tensors.py" float32.safetensors float64.safetensors 1e-5
   if python3 "$PYTHONPATH/tensors.py" float32.safetensors float64.safetensors 1e-12 2>/dev/null; then
@@ -75,9 +97,10 @@ for name in waves pictures; do
     exit 1
   fi
 
-  on $name --mode time --threads 2 --seconds 0.1 --started 1 >time.json
+  on $name --mode time --threads 2 --seconds 0.5 --started 1 </dev/null >time.json
+  echo | on $name --mode time --seconds 0 --rounds 3 >rounds.json  # one line comes, so that two are made
   for form in adapt kept; do
-    on $name --mode adapt --form $form --steps 2 --seconds 0.1 --out $form.safetensors >$form.json
+    on $name --mode adapt --form $form --steps 2 --seconds 0.5 --out $form.safetensors >$form.json
   done
   python3 - $name <<'PY'
 import json, sys
@@ -87,6 +110,8 @@ timed, adapted, kept = (json.load(open(name + ".json")) for name in ("time", "ad
 for result in (timed, adapted, kept):
     assert 0 < result["best"] <= result["seconds"] and result["blocks"] >= 3 and result["peak_mb"] > 1, result
     assert result["isa"] == timed["isa"], result
+rounds = [json.loads(line) for line in open("rounds.json")]
+assert len(rounds) == 2 and all(0 < r["seconds"] and r["blocks"] == 1 and r["flop"] == timed["flop"] for r in rounds)
 assert timed["peak_gflops"] > 0 and timed["start_to_first"] > 1e9, timed
 # Multiply-adds of a row (docs/performance.md): a gradient 20, H v 32; two steps over three rows, then three to judge
 # by.
@@ -123,7 +148,7 @@ save('changed.safetensors', t)"
 waves=(--config waves.toml --data waves.safetensors)
 refused 'unknown option --dta .*data' --dta waves.safetensors
 refused '--mode wants a value' "${waves[@]}" --mode
-refused "--mode.*'check-all'.*check, time or adapt" "${waves[@]}" --mode check-all
+refused "--mode.*'check-all'.*check, time, adapt or peak" "${waves[@]}" --mode check-all
 refused "--dtype.*'float16'.*float32 or float64" "${waves[@]}" --mode check --dtype float16 --out not.safetensors
 refused "--form.*'keep'.*adapt or kept" "${waves[@]}" --mode adapt --form keep --out not.safetensors
 refused "--threads.*'two'.*whole number" "${waves[@]}" --threads two
