@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -168,8 +169,9 @@ template <class T> void check(const Setting& setting, int threads, int iteration
   write_safetensors(out, file);
 }
 
-/// Calls `call` for about so many seconds, after the calls already made, in blocks of at least 0.1 s, one at
-/// least: the median time of a call. The clock of the other systems (peer.py).
+/// Calls `call` for about so many seconds, after the calls already made, in blocks of about 0.1 s or a call, one at
+/// least: the median time of a call. The first call, before which the process may have waited, counts where there is no
+/// time for another. The clock of the other systems (peer.py).
 template <class Call> Json timed(double seconds, Call&& call) {
   const auto run = [&](long count) {
     const double start = now();
@@ -177,9 +179,9 @@ template <class Call> Json timed(double seconds, Call&& call) {
     return now() - start;
   };
   const double start = now(), one = run(1);
-  const long count = std::max(1l, static_cast<long>(0.1 / std::max(one, 1e-7)));
+  const long count = static_cast<long>(std::ceil(0.1 / std::max(one, 1e-7)));
   std::vector<double> blocks;
-  if (count == 1) blocks.push_back(one);  // a long one counts
+  if (one >= seconds) blocks.push_back(one);
   while (blocks.empty() || now() - start < seconds) blocks.push_back(run(count) / static_cast<double>(count));
   std::sort(blocks.begin(), blocks.end());
   const double median = (blocks[(blocks.size() - 1) / 2] + blocks[blocks.size() / 2]) / 2;

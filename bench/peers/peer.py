@@ -21,6 +21,7 @@ meta-gradient; after a few more, with the other batches, they tell whether these
 
 import argparse
 import json
+import math
 import pathlib
 import statistics
 import sys
@@ -42,8 +43,9 @@ def peak_rss_mb():
 
 
 def timed(seconds, call):
-    """Calls for about so many seconds, in blocks of at least 0.1 s, one at least: the median time of an iteration. `call`
-    says how many iterations it made."""
+    """Calls for about so many seconds, in blocks of about 0.1 s or a call, one at least: the median time of an iteration.
+    `call` says how many iterations it made. The first call, before which the process may have waited, counts where there
+    is no time for another."""
 
     def run(calls):
         start, made = time.perf_counter(), 0
@@ -53,8 +55,8 @@ def timed(seconds, call):
 
     start = time.perf_counter()
     first, made = run(1)
-    calls = max(1, int(0.1 / max(first, 1e-7)))
-    blocks = [first / made] if calls == 1 else []  # a long one counts
+    calls = math.ceil(0.1 / max(first, 1e-7))
+    blocks = [first / made] if first >= seconds else []
     while not blocks or time.perf_counter() - start < seconds:
         elapsed, made = run(calls)
         blocks.append(elapsed / made)

@@ -92,6 +92,13 @@ class Process:
             return "", f"took longer than {TIME_LIMIT} s"
         return (found, "") if found else ("", self.complaint())
 
+    def result(self):
+        """The next line that is an object of JSON; else as `line`."""
+        found, error = self.line()
+        while not error and not found.startswith("{"):
+            found, error = self.line()
+        return found, error
+
     def complaint(self):
         """Why it ended."""
         status = self.process.wait()
@@ -219,13 +226,14 @@ class Runner:
         if available_memory() < LEAST_MEMORY:
             self.end_waiting()
         program = self.waiting.pop(name(m), None)
+        if program and program.process.poll() is not None:  # it has not lived to see this round
+            program.end()
+            program = None
         if program:
             program.again()
         else:
             program = self.begin(m, rounds)
-        output, error = program.line()
-        while not error and not output.startswith("{"):
-            output, error = program.line()
+        output, error = program.result()
         if rounds > 1 and not error:
             self.waiting[name(m)] = program
         else:
