@@ -13,7 +13,8 @@
      maml_adapt_run(context, x, y, 25, MAML_ADAPT_TRAINED_STEPS);
      maml_adapt_predict(context, query, 10, outputs);
 
-   Every function that returns an int gives MAML_ADAPT_OK or what was wrong, and then changes nothing it was given. */
+   Every function that returns an int gives MAML_ADAPT_OK or what was wrong. Nothing it was given is changed then, but
+   by a run that diverges, which takes a context back to what it was before it was adapted. */
 
 #ifndef MAML_ADAPT_H
 #define MAML_ADAPT_H
@@ -48,7 +49,7 @@ enum {
   MAML_ADAPT_ARGUMENT = 7,     /* a null pointer, or a number that cannot be (rows and steps are at most 2^20) */
   MAML_ADAPT_ROWS = 8,         /* more rows than the context was made for */
   MAML_ADAPT_LABEL = 9,        /* labels are not 0, 1, .. without a gap, of 2 classes to as many as there are outputs */
-  MAML_ADAPT_NOT_FINITE = 10,  /* an input or a target is not a finite number */
+  MAML_ADAPT_NOT_FINITE = 10,  /* an input or a target of the support set is not a finite number */
   MAML_ADAPT_DIVERGED = 11,    /* the adapted parameters are not finite (take fewer steps); the context is as new */
   MAML_ADAPT_NOT_ADAPTED = 12, /* nothing was adapted to yet */
   MAML_ADAPT_IS_ADAPTED = 13   /* the file holds an adapted model, which predicts and adapts no more */

@@ -212,7 +212,8 @@ def forms_of(workload):
 
 def measurements(present, a, wider=False):
     """In the order in which they are made: of a workload, each round goes through all systems and numbers of threads.
-    What matters most comes first, for runs that are broken off. `wider`: the machine has more than AVX2, on which maml.cpp is measured too."""
+    What matters most comes first, for runs that are broken off. `wider`: the machine has more than AVX2, on which
+    maml.cpp is measured too."""
     threads = sorted(set(a.threads or (1, 2)))
     sections = a.sections or (("second-order",) if a.quick else SECTIONS)
     rounds = a.repeats or (3 if a.quick else 5)
@@ -257,8 +258,9 @@ def measurements(present, a, wider=False):
 
 
 def checks(measurements):
-    """{workload: [(system, form)]} of all that is timed, and of SMOOTH beside what is timed. But for the longest inner loops, whose graphs do not fit into
-    memory in double precision: 10 steps are checked of JAX alone, where more are the same loop."""
+    """{workload: [(system, form)]} of all that is timed, and of SMOOTH beside what is timed. But for the longest
+    inner loops, whose graphs do not fit into memory in double precision: 10 steps are checked of JAX alone, where more
+    are the same loop."""
     found = {}
     for m in measurements:
         is_long = m.workload in MEMORY[4:] or (m.workload == MEMORY[3] and m.system != "jax")

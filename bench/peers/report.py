@@ -32,29 +32,34 @@ METHOD = """\
 ## How it is measured
 
 * Every system computes on the same arrays and initial parameters (`bench/peers/workloads.py`; sizes and rates are the
-  presets'). An iteration is the meta-gradient, averaged over the tasks, and Adam's update; drawing tasks is in nobody's
-  time.
-* Every form on so many threads is a process of its own, pinned to as many processors. Its first iterations are not
-  counted. It waits, asleep, while the others take their turns: in each round all systems, on two threads and on one,
-  for blocks of at least 0.1 s for about a second, of which the median counts. A table has the median over the rounds,
-  and as spread the largest less the smallest over the median (`once`: more than 5 s an iteration, or 40 s to the
-  first). Memory against inner steps is of one iteration each; the start is a new process each time. Starts, memory and
-  how the time grows are on two threads, the twins first on two, then on one. Before each measurement the peak is
-  measured, and waited, for a minute at most, until it is what it has been: the machine is shared.
+  presets'). An iteration is the meta-gradient, averaged over the tasks, and Adam's update; drawing tasks is in
+  nobody's time.
+* Every form on so many threads is a process of its own, pinned to as many processors. It waits, asleep, while the
+  others take their turns (where memory gets short, the waiting ones are begun anew): in each round all systems, on two
+  threads and on one, for about a second, in blocks of about 0.1 s or one iteration, of which the median counts. The
+  first iterations of a process are not counted, nor is the first after a wait, but where it takes the whole second. A
+  table has the median over the rounds, and as spread the largest less the smallest over the median; it is that of one
+  process over time (`once`: one round, of what takes more than 5 s an iteration, or 40 s to the first). Starts, memory
+  and how the time grows are on two threads, the twins first on two, then on one. Memory against inner steps is of one
+  iteration and those before it; a start is a new process each time. Before each measurement the peak is measured, and
+  waited, for a minute at most, until it is 95 % of the highest since the run began: the machine is shared.
 * `to ours` is a time over that of maml.cpp, with its fastest instruction set, at the same threads; of adaptation, by a
-  kept `Adaptation`. Memory is the largest resident size of the process with the most threads, interpreter and libraries
-  included, and compilation where no earlier process has left it in the cache; `before` is what it was when libraries
-  and data were there and nothing was computed yet.
+  kept `Adaptation`. Every iteration is waited for before the next is asked for. Memory is the largest resident size of
+  the process with the most threads, interpreter and libraries included, and compilation where no earlier process has
+  left it in the cache, as for the most inner steps; processes that compile for it are not; `before` is what it was
+  when libraries and data were there and nothing was computed yet.
 * The share of peak is of multiply-add chains measured in maml.cpp's processes right after its iterations
   ([performance.md](performance.md)).
 * JAX: one jit of the whole meta-iteration, which overwrites parameters and moments (donated). Up to five inner steps
-  are written out, which is faster; more are a scan, which keeps compilation short and holds less memory. On one thread
-  there is one device, so that its tasks over devices are tasks by a scan. A loop over tasks with convolutions as
-  `lax.conv` is how it is mostly written; inside a scan that takes a minute an iteration of mini-ImageNet, in the least
-  memory of all, and is measured once.
+  are written out, which is faster; more are a scan, which keeps compilation short. On one thread there is one device,
+  so that its tasks over devices are tasks by a scan. A loop over tasks with convolutions as `lax.conv` is how it is
+  mostly written; inside a scan that takes very long an iteration of mini-ImageNet, in little memory, and is measured
+  once.
 * torch.compile has the whole iteration too, in place; of adaptation, all of it and the prediction. Of five inner steps
   on images it is not among the forms. The other forms of PyTorch, learn2learn and higher run eagerly, with PyTorch's
-  fused Adam, in one process each; several processes are nobody's form.
+  fused Adam, in one process each; several processes are nobody's form, and recomputation (`torch.utils.checkpoint`) is
+  not among PyTorch's. higher is measured on the sinusoid and omniglot-5way, where its time is that of PyTorch's loop
+  or more.
 * PyTorch is the package of the Python index, which brings CUDA's libraries along; none is used. Its CPU build may
   start faster and hold less memory.
 * Left out of the check of the meta-gradient, since their graphs do not fit into memory in double precision: 20 and 50
@@ -62,8 +67,8 @@ METHOD = """\
 * JAX's `vmap` with max-pooling takes the maximum by `lax.reduce_window`: by `reshape` and `max`, as the other forms
   have it, it is compiled to a wrong meta-gradient from two inner steps on. What else was tried, and why it is not
   among the forms, is in [performance.md](performance.md#beside-other-systems).
-* Batch norm has no gamma and its bias is not adapted, as in the original: learn2learn's `adapt` cannot leave parameters
-  out, so there its `maml_update` is called with gradients of the adapted ones.
+* Batch norm has no gamma and its bias is not adapted, as in the original: learn2learn's `adapt` cannot leave
+  parameters out, so there its `maml_update` is called with gradients of the adapted ones.
 * Adaptation takes arrays in and gives one prediction out; batch norm's statistics are those of the support rows.
   maml.cpp adapts on one thread whatever their number.
 * The start is timed from the launch of the process to the end of its first iteration, with no cache of compiled code.
@@ -214,7 +219,7 @@ def growth(results, figures):
         return
     yield "## How the time grows\n"
     yield (
-        "omniglot-5way-1shot with one size changed, ms a meta-iteration on two threads. Work grows with tasks, ways and "
+        "omniglot-5way-1shot with one size changed, ms a meta-iteration on the most threads. Work grows with tasks, ways and "
         "inner steps\nin proportion, and with the square of the filters. torch.compile is not among the forms: it takes "
         "minutes for each size.\n"
     )
@@ -237,12 +242,13 @@ def agreement(document):
         return
     yield "## The same meta-gradient\n"
     yield (
-        "Before anything is timed, of the very functions that are: the norm of the difference from maml.cpp's "
+        "Before anything is timed, of the functions that are, on two threads: the norm of the difference from maml.cpp's "
         "meta-gradient in float64,\nover its norm; in float32 also in multiples of maml.cpp's own rounding error. "
         f"Allowed are {plan.MOST_FLOAT64:.0e} in float64 and {plan.MOST_UNITS} multiples in float32.\nOf images "
         f"{plan.MOST_TURNED} are allowed in float32 too: what a few rectifiers and maxima are worth that rounding turns "
-        "over. So every form\nis checked with gelu and means in their place too (`smooth=1`), without that. "
-        f"`after {plan.ITERATIONS}`: the same difference of Adam's first moments after\n{plan.ITERATIONS} iterations in "
+        "over. So all forms of\nsecond order, but for JAX's maxima by windows and its scan with lax.conv, are checked with gelu and means "
+        "in their place too (`smooth=1`), without that. "
+        f"Never allowed are more than {plan.MOST_EVER}. `after {plan.ITERATIONS}`, not of images with rectifiers: the same difference of Adam's first moments after\n{plan.ITERATIONS} iterations in "
         "float64, so that the iterations, too, are the same; PyTorch's Adam adds its epsilon at another place\n"
         f"({plan.MOST_MOMENTS:.0e} allowed).\n"
     )
@@ -266,7 +272,7 @@ def numbers(document):
         key = tuple(result[word] for word in words)
         row = rows.setdefault(key, dict(zip(words, key)))
         for name in ("error", "seconds", "peak_mb", "before_mb", "start_to_first", "peak_gflops", "flop"):
-            if name in result:
+            if name in result and (name == "error" or "error" not in result):
                 value = result[name]
                 row.setdefault(name, []).append(float(f"{value:.4g}") if isinstance(value, float) else value)
     return "[\n" + ",\n".join(map(json.dumps, rows.values())) + "\n]\n"

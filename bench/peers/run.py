@@ -1,8 +1,8 @@
 """Measures maml.cpp and the other systems on the same workloads, in turns: see `scripts/bench-peers --help`.
 
 Every form on so many threads is a process of its own, pinned to as many processors, which waits while the others take
-their turns. Results go to results.jsonl
-line by line, and what is there is not measured again: a run that was broken off goes on, unless machine, versions or
+their turns. Results go to results.jsonl line by line, and what is there is not measured again: a run that was broken
+off goes on, unless machine, versions or
 maml.cpp's program have changed since: then all is measured anew, so that what stands in one table was made in turns.
 peers.json is made of them.
 """

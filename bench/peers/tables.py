@@ -110,10 +110,12 @@ def times_table(results, kind, workload, unit=1e3):
             if median is None:
                 row += ["-", "", ""]
                 if key in results.errors:
-                    notes.append(f"{named[pair]}, {count} thread{'s' * (count > 1)}: {results.errors[key]}")
+                    notes.append(f"`-` {named[pair]}, {count} thread{'s' * (count > 1)}: {results.errors[key]}")
                 continue
             ratio = f"{number(median / ours[count])}" if ours[count] else ""
             row += [number(median * unit), results.spread(key), ratio]
+            if key in results.errors:
+                notes.append(f"{named[pair]}, {count} thread{'s' * (count > 1)}, in a further round: {results.errors[key]}")
         for field in ("peak_mb", "before_mb"):
             memory = results.median((kind, workload, *pair, counts[-1]), field) if counts else None
             row.append(number(memory) if memory else "-")
@@ -122,7 +124,7 @@ def times_table(results, kind, workload, unit=1e3):
 
 
 def why_absent(notes):
-    return "".join(f"\n`-` {note}\n" for note in dict.fromkeys(notes))
+    return "".join(f"\n{note}\n" for note in dict.fromkeys(notes))
 
 
 def share_of_peak(results, workload, threads, kind="time", form="maml"):
@@ -158,7 +160,7 @@ def curve_table(results, names, variable, forms, field, unit):
             key = ("time", name, *pair, results.threads("time", name)[-1])
             found.append(results.median(key, field))
             if key in results.errors:
-                notes.append(f"{label(*pair)}, at {value}: {results.errors[key]}")
+                notes.append(f"`-` {label(*pair)}, at {value}: {results.errors[key]}")
         rows.append([label(*pair), *("-" if value is None else number(value * unit) for value in found)])
         lines[label(*pair)] = [(x, value * unit) for x, value in zip(values, found) if value is not None]
     return table(["system, form", *map(str, values)], rows) + why_absent(notes), lines

@@ -42,6 +42,17 @@ static void* read_file(const char* path, size_t* bytes) {
   return memory;
 }
 
+/* How many rows of so many floats these bytes are. */
+static size_t whole_rows(size_t bytes, size_t of_row, const char* path) {
+  const size_t row_bytes = of_row * sizeof(float);
+  if (bytes % row_bytes != 0) {
+    fprintf(stderr, "%s: has %lu bytes, but must have rows of %lu floats\n", path, (unsigned long)bytes,
+            (unsigned long)of_row);
+    exit(1);
+  }
+  return bytes / row_bytes;
+}
+
 int main(int argc, char** argv) {
   maml_adapt_model model;
   maml_adapt* context;
@@ -65,7 +76,7 @@ int main(int argc, char** argv) {
   of_row = model.inputs + model.targets;
   if (strcmp(argv[2], "-") != 0) {
     support = read_file(argv[2], &bytes);
-    rows = bytes / (of_row * sizeof(float));
+    rows = whole_rows(bytes, of_row, argv[2]);
     x = check(malloc(rows * model.inputs * sizeof(float) + 1), argv[2]);
     y = check(malloc(rows * model.targets * sizeof(float) + 1), argv[2]);
     for (row = 0; row < rows; ++row) {
@@ -74,7 +85,7 @@ int main(int argc, char** argv) {
     }
   }
   query = read_file(argv[3], &bytes);
-  queries = bytes / (model.inputs * sizeof(float));
+  queries = whole_rows(bytes, model.inputs, argv[3]);
 
   must(maml_adapt_arena_bytes(file, file_bytes, rows, queries, &arena_bytes), argv[1]);
   arena = check(malloc(arena_bytes), "arena");

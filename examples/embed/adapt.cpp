@@ -25,6 +25,7 @@ class Adapter {
 public:
   Adapter(const std::string& path, std::size_t support_rows, std::size_t query_rows) {
     std::ifstream in(path, std::ios::binary);
+    if (!in) throw std::runtime_error(path + ": cannot be read");
     file_.assign(std::istreambuf_iterator<char>(in), {});
     std::size_t bytes = 0;
     must(maml_adapt_describe(file_.data(), file_.size(), &model_));

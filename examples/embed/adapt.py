@@ -69,9 +69,13 @@ class Adapter:
         return buffer.raw
 
 
-def floats(path):
+def floats(path, of_row):
+    """Float32 from a file, whole rows of so many."""
     with open(path, "rb") as file:
-        return array.array("f", file.read())
+        raw = file.read()
+    if len(raw) % (4 * of_row):
+        raise ValueError(f"{path}: has {len(raw)} bytes, but must have rows of {of_row} float32")
+    return array.array("f", raw)
 
 
 def main(library, model, support, query, adapted=None):
@@ -81,12 +85,13 @@ def main(library, model, support, query, adapted=None):
         print(adapter.model.terms.decode(), file=sys.stderr)
     if support != "-":
         inputs, targets = adapter.model.inputs, adapter.model.targets
-        rows, of_row, x, y = floats(support), inputs + targets, array.array("f"), array.array("f")
+        of_row, x, y = inputs + targets, array.array("f"), array.array("f")
+        rows = floats(support, of_row)
         for begin in range(0, len(rows), of_row):
             x += rows[begin:begin + inputs]
             y += rows[begin + inputs:begin + of_row]
         adapter.run(x, y)
-    outputs = adapter.predict(floats(query))
+    outputs = adapter.predict(floats(query, adapter.model.inputs))
     for begin in range(0, len(outputs), adapter.model.outputs):
         print(*(f"{value:.9g}" for value in outputs[begin:begin + adapter.model.outputs]))
     if adapted:

@@ -206,6 +206,7 @@ File file_of(const LoadedModel& loaded, std::optional<Statistics> statistics, co
   File file;
   LayerRecord input = {};
   set_input(input, model.input());
+  require_fits(std::max(input.height, input.width), embed::most_extent, "pixels in a row or column");
   FileHeader& h = file.header;
   std::memcpy(h.magic, embed::magic, sizeof(h.magic));
   h.version = embed::version;

@@ -61,13 +61,18 @@ Model::Model(const ModelOptions& options) : impl_(std::make_unique<Impl>()) {
   checked_size("model.input", options.input);
   require(!options.layers.empty(), "model.layers",
           "is empty (write for example [\"linear 40\", \"relu\", \"linear 1\"])");
-  require(options.layers.size() <= Network::max_layers, "model.layers", "has ", options.layers.size(),
-          " layers, at most ", Network::max_layers, " are possible");
+  const auto require_possible = [](std::size_t count) {
+    require(count <= Network::max_layers, "model.layers", "has ", count, " layers, at most ", Network::max_layers,
+            " are possible");
+  };
+  require_possible(options.layers.size());
+  const auto texts = expanded_layers(options.layers);
+  require_possible(texts.size());
 
   std::map<std::string, int> counts;
   Shape shape = self.input;
   std::map<std::string, std::size_t> kept;
-  for (const auto& text : expanded_layers(options.layers)) {
+  for (const auto& text : texts) {
     const std::size_t i = self.layers.size();
     Sources sources{static_cast<int>(i) - 1};
     const auto source = named_source(LayerText(text), i, kept);

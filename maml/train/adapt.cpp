@@ -49,7 +49,7 @@ std::size_t rows_of(std::size_t values, std::size_t of_one, const char* what) {
   return values / of_one;
 }
 
-void require_finite(const std::vector<float>& values, const char* what) {
+void require_finite(std::span<const float> values, const char* what) {
   require(std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); }), what,
           "holds a value that is not finite");
 }
@@ -138,6 +138,7 @@ std::size_t AdaptedModel::rows_at_once(std::size_t rows) const {
 std::vector<float> AdaptedModel::outputs(std::span<const float> x) const {
   const std::size_t inputs = model_->input().size(), size = model_->output().size();
   const std::size_t rows = rows_of(x.size(), inputs, "query.x");
+  require_finite(x, "query.x");
   if (!predictor_) fail(model_->foreign()->name, "gives no predictions (give it predict)");
   std::vector<float> result(rows * size);
   if (rows == 0) return result;

@@ -62,8 +62,8 @@ public:
 
   /// Outputs of the model, rows x output size. Those of a row are the same to the bit whatever other rows are in the
   /// call and in whatever order, but with statistics `transductive`, where a call's rows are one batch. Throws Error
-  /// where x is not whole rows, BudgetError where one row (with `transductive`, the one batch) takes more than the
-  /// budget.
+  /// where x is not whole rows or holds a value that is not finite, BudgetError where one row (with `transductive`, the
+  /// one batch) takes more than the budget.
   std::vector<float> outputs(std::span<const float> x) const;
   /// Rows x classes(): the softmax over the outputs of the support set's classes. Outputs beyond them, which stand for
   /// nothing, are left out; the probabilities of a row add up to 1. Throws Error for regression.

@@ -145,6 +145,13 @@ def targets(model: Any, y: Any, rows: int, name: str, dtype: np.dtype) -> np.nda
     return np.asarray(y, dtype, order="C").reshape(wanted)
 
 
+def require_finite(values: np.ndarray, name: str, where: str = "") -> None:
+    """Rows of numbers. where: begins the place."""
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        row = int((~np.isfinite(values)).reshape(len(values), -1).any(1).argmax())
+        raise Error(f"[{name}] holds a value that is not finite in {where}row {row} (mend it, or leave the row out)")
+
+
 def examples(model: Any, x: Any, y: Any, name: str, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     x = inputs(model, x, f"{name}.x", dtype)
     return x, targets(model, y, len(x), f"{name}.y", dtype)
@@ -179,6 +186,8 @@ def row_weights(weights: Any, rows: int, name: str, dtype: np.dtype) -> np.ndarr
 def batch(model: Any, x: Any, y: Any, weights: Any, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, Any]:
     """x, y and weights of one batch for the engine."""
     x, y = examples(model, x, y, "batch", dtype)
+    for part, values in (("batch.x", x), ("batch.y", y)):
+        require_finite(values, part)
     return x, y, None if weights is None else row_weights(weights, len(x), "weights", dtype)
 
 
@@ -193,10 +202,13 @@ def _pairs(sets: Any, name: str) -> list[tuple[Any, Any]]:
         if len(x) != len(y):
             raise Error(f"[{name}.y] has {len(y)} tasks, but {name}.x has {len(x)}")
         return list(zip(x, y))
-    try:
-        pairs = [(x, y) for x, y in sets]
-    except (TypeError, ValueError):
-        raise Error(f"[{name}] must be a pair of arrays (x, y), tasks first, or a list with one pair a task") from None
+    problem = Error(f"[{name}] must be a pair of arrays (x, y), tasks first, or a list with one pair a task")
+    if isinstance(sets, (str, bytes, Mapping)) or not hasattr(sets, "__iter__"):
+        raise problem
+    # An array of two entries would come apart like a pair: [x, y] of two tasks, say.
+    pairs = [tuple(entry) if isinstance(entry, (tuple, list)) else () for entry in sets]
+    if not all(len(pair) == 2 for pair in pairs):
+        raise problem
     return pairs
 
 
@@ -233,6 +245,9 @@ def tasks(model: Any, support: Any, query: Any, dtype: np.dtype, support_weights
     arrays: list[list[np.ndarray]] = [[] for _ in range(count)]
     for name, pairs in sets.items():
         made = [examples(model, x, y, name, dtype) for x, y in pairs]
+        for i, rows in enumerate(made):
+            for part, values in zip("xy", rows):
+                require_finite(values, f"{name}.{part}", f"task {i}, ")
         if model.is_classifier and len({len(y) for _, y in made}) == 1:
             whole = np.stack([y for _, y in made])
             made = [(x, y) for (x, _), y in zip(made, whole)]

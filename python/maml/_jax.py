@@ -31,6 +31,9 @@ def objective(make: Any, apply: Any, params: Any, *, loss: Any, name: str, **siz
 
     leaves, tree = jax.tree_util.tree_flatten_with_path(params)
     names = [_name(path) for path, _ in leaves]
+    if twice := [key for i, key in enumerate(names) if key in names[:i]]:
+        raise Error(f"[{name}] has two parameters whose path is {twice[0]} (name them so that they differ when joined by "
+                    "dots)")
     arrays = {key: np.asarray(value) for key, (_, value) in zip(names, leaves)}
     for key, value in arrays.items():
         if value.dtype.kind != "f":

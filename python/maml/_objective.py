@@ -133,6 +133,8 @@ class _Calls:
         if not isinstance(arrays, Mapping):
             raise Error(f"[{self.name}.{what}] gave a {type(arrays).__name__}, but must give arrays by name")
         result = np.empty(self.size, dtype)
+        if unknown := arrays.keys() - {key for key, _, _ in self.parts}:
+            raise Error(f"[{self.name}.{what}] gave {', '.join(sorted(map(str, unknown)))}, which is no parameter")
         for key, shape, part in self.parts:
             if key not in arrays:
                 raise Error(f"[{self.name}.{what}] gave nothing for {key} (it gave {', '.join(map(str, arrays))})")

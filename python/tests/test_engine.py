@@ -322,6 +322,7 @@ def test_the_gil_is_released(rng, call):
 
 
 X, Y = np.zeros((4, 3)), np.zeros((4, 2))
+ONE_NAN = np.where(np.arange(12).reshape(4, 3) == 7, np.nan, 0)
 SETS = 2 * ((np.zeros((2, 4, 3)), np.zeros((2, 4, 2))),)
 
 
@@ -367,6 +368,10 @@ SETS = 2 * ((np.zeros((2, 4, 3)), np.zeros((2, 4, 2))),)
     (lambda m, p: maml.meta_gradient(m, p, *SETS, inner_lr=0.1, inner_alpha=0.1), r"\[inner_alpha\] is inner_lr by"),
     (lambda m, p: maml.meta_gradient(m, p, *SETS, support_weights=3), r"\[support_weights\] is 3, .*list"),
     (lambda m, p: maml.meta_gradient(m, p, ([[1, 2], [1]], Y), SETS[1]), r"\[support.x\] is no array"),
+    (lambda m, p: maml.meta_gradient(m, p, [SETS[0][0], SETS[0][1]], SETS[1]), r"\[support\] must be a pair of arrays"),
+    (lambda m, p: maml.meta_gradient(m, p, SETS[0], [(X, Y), (ONE_NAN, Y)]),
+     r"\[query.x\] holds a value that is not finite in task 1, row 2 "),
+    (lambda m, p: maml.gradient(m, p, X, np.full((4, 2), np.inf)), r"\[batch.y\] .*not finite in row 0 "),
     (lambda m, p: maml.Adaptation(m, *SETS, threads=1.5), r"\[threads\] is 1.5, .*whole number"),
     (lambda m, p: maml.Adaptation(3, *SETS), r"\[model\] is 3"),
     (lambda m, p: maml.Adaptation(m, *SETS).theta("a"), r"\[step\] is 'a', .*whole number"),

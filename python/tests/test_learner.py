@@ -588,6 +588,22 @@ def test_classes_too_few_are_named(rng):
         maml.MetaLearner(model, data_shots=1).fit((x, y), iterations=1)
 
 
+def test_values_that_are_not_finite_are_refused_where_they_come_in(rng):
+    x, y = classes(rng, rows=5)
+    x[3, 1] = np.nan
+    learner = classifier()
+    good = np.flatnonzero(np.isfinite(x).all(1) & np.isin(y, np.unique(y)[:3]))
+    adapted = learner.adapt(x[good], y[good])
+    for call in (adapted.predict, adapted.outputs, adapted.probabilities, lambda rows: adapted.score(rows, y[:5])):
+        with pytest.raises(maml.Error, match=r"query.x.*not finite"):
+            call(x[:5])
+    with pytest.raises(maml.Error, match=r"support.x.*not finite"):
+        learner.adapt(x[:5], y[:5])
+    tasks = [(x[:, :1], np.arange(float(len(x)))) for x in (np.ones((30, 1)), np.full((30, 1), np.inf))]
+    with pytest.raises(maml.Error, match=r"\[support.x\] holds a value that is not finite in task \d+, row 0 .mend it"):
+        regressor().fit(tasks, iterations=5)
+
+
 def test_divergence_is_an_error():
     with pytest.raises(maml.Error, match="ceased to be finite.*inner_lr"):
         regressor(inner_lr=1e4, inner_steps=5).fit(sine, iterations=50)

@@ -117,6 +117,7 @@ def check_saved(learner, fresh, tasks, support, folder):
     ({"gradient": lambda p, x, y: 3}, "small.gradient.*int"),
     ({"loss": lambda p, x, y: x}, r"small.loss.*shape \(4, 3\)"),
     ({"hvp": lambda p, x, y, v: None}, "small.hvp.*NoneType"),
+    ({"gradient": lambda p, x, y: {**p, "linear3.bias": 0}}, r"small.gradient\] gave linear3.bias, which is no parameter"),
 ])
 def test_what_functions_give_is_checked(rng, change, message):
     model = small()
@@ -141,6 +142,13 @@ def test_outputs_without_their_last_extent_are_refused(rng):
         learner.fit([((x, y), (x, y))], iterations=1)
     with pytest.raises(maml.Error, match="line.predict"):
         learner.adapt(x, y).predict(x)
+
+
+def test_parameters_of_jax_of_one_name_are_refused():
+    peer("jax")
+    params = {"a.b": np.ones(3, "f4"), "a": {"b": np.ones(3, "f4")}}
+    with pytest.raises(maml.Error, match="two parameters whose path is a.b"):
+        maml.Objective.from_jax(lambda p, x: x @ p["a.b"][:, None] + x @ p["a"]["b"][:, None], params, input=[3])
 
 
 def test_outputs_of_jax_without_their_last_extent_are_refused(rng):

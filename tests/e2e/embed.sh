@@ -83,6 +83,11 @@ says() {
 }
 head -c 3000 leaves.maml-adapt >cut.maml-adapt
 says 'cut.maml-adapt: the file is damaged .export or copy' "$BUILD/adapt_c" cut.maml-adapt support.f32 query.f32
+head -c 37 query.f32 >part.f32
+says 'part.f32: has 37 bytes, but must have rows of [0-9]+ floats' "$BUILD/adapt_c" leaves.maml-adapt support.f32 part.f32
+says 'part.f32: has 37 bytes, but must have rows of [0-9]+ float32' in_python leaves.maml-adapt support.f32 part.f32
+says 'part.f32: has 37 bytes, but must have rows of [0-9]+ floats' "$BUILD/adapt_c" leaves.maml-adapt part.f32 query.f32
+says 'nowhere.maml-adapt: cannot be read' "$BUILD/adapt_cpp" nowhere.maml-adapt
 says 'is no model of maml_adapt' "$BUILD/adapt_c" adapted.safetensors support.f32 query.f32
 says 'can only predict' "$BUILD/adapt_c" adapted.maml-adapt support.f32 query.f32
 says 'not adapted yet|cannot be' "$BUILD/adapt_c" leaves.maml-adapt - query.f32

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "maml/diff/check_task.h"
+#include "maml/nn/backbones.h"
 #include "maml/nn/check_model.h"
 #include "tests/support/bed.h"
 #include "tests/support/model_cases.h"
@@ -57,6 +58,17 @@ TEST_CASE("model: what is wrong with a layer's text is said by name") {
   refused({"conv2d 4"}, "the output is 8 x 8 x 4, but the loss wants a vector");
   refused({"flatten", "linear 9999999"}, "too large");
   refused({"flatten", "linear 4", "batch_norm mode=support", "batch_norm"}, "mode support cannot be mixed");
+}
+
+TEST_CASE("model: there are 200 layers at most, those of backbones counted one by one") {
+  const auto model = [](int backbones) {
+    std::vector<std::string> layers(static_cast<std::size_t>(backbones), "backbone mlp-omniglot");
+    layers.push_back("linear 5");
+    return Model({{3}, layers, "mse", "mean"});
+  };
+  const int each = static_cast<int>(expanded_layers({"backbone mlp-omniglot"}).size()), most = 199 / each;
+  CHECK_NOTHROW(model(most));
+  CHECK_THROWS_WITH_AS(model(most + 1), doctest::Contains("layers, at most 200 are possible"), Error);
 }
 
 TEST_CASE("model: the mode of a call says whose rows give batch statistics, else the text") {
