@@ -266,6 +266,9 @@ TEST_CASE("adapt: what does not fit is refused by name") {
   const AdaptedModel adapted = adapt(model, support_of(model, {0, 1}));
   CHECK(adapted.outputs({}).empty());
   CHECK_THROWS_WITH_AS(adapted.outputs(noise(15, 1)), doctest::Contains("[query.x] has 15 values"), Error);
+  auto holed = noise(32, 1);
+  holed[20] = NAN;
+  CHECK_THROWS_WITH_AS(adapted.outputs(holed), "[query.x] holds a value that is not finite", Error);
   // Without layers that keep them there are no statistics to ask for; with layers that keep none of their own, an
   // error.
   CHECK_FALSE(adapt(model, support_of(model, {0, 1}), {.statistics = Statistics::running}).statistics().has_value());
