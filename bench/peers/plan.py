@@ -17,7 +17,7 @@ MOST_FLOAT64, MOST_UNITS, MOST_TURNED, MOST_EVER = 1e-6, 30, 0.05, 0.3
 # its epsilon at another place.
 ITERATIONS, MOST_MOMENTS = 3, 1e-3
 SYSTEMS = ("maml", "jax", "torch", "learn2learn", "higher")
-SECTIONS = ("second-order", "twins", "memory", "adapt", "start", "scaling")
+SECTIONS = ("second-order", "adapt", "twins", "memory", "scaling", "start")
 
 MAIN = ("sinusoid", "sinusoid,steps=5", "omniglot-5way", "omniglot-20way", "mini-imagenet")
 TWINS = (
@@ -240,20 +240,21 @@ def measurements(present, a, wider=False):
         forms = ADAPT_FORMS if workload != "sinusoid" else [pair for pair in ADAPT_FORMS if "patches" not in pair[1]]
         narrow = (("maml", "kept+avx2"),) if wider else ()
         add("adapt", "adapt", workload, (*narrow, *forms), threads, steps=steps, ours="adapt")
+    shorter = a.seconds / 2
+    for workload in TWINS:
+        add("twins", "time", workload, (*narrower, *forms_of(workload)), threads[-1:], seconds=shorter)
     for workload in MEMORY:
         add("memory", "time", workload, MEMORY_FORMS, threads[-1:], rounds=1, seconds=0)
+    for names in SCALING.values():
+        for workload in names:
+            add("scaling", "time", workload, CURVE_FORMS, threads[-1:], seconds=shorter)
     for workload in ("sinusoid", "omniglot-5way"):
         forms = [pair for pair in START_FORMS if pair in forms_of(workload)]
         if workload == "sinusoid":
             forms.insert(0, ("jax", "vmap"))
         add("start", "start", workload, forms, threads[-1:], seconds=0)
     for workload in TWINS:
-        add("twins", "time", workload, (*narrower, *forms_of(workload)), threads[-1:])
-    for names in SCALING.values():
-        for workload in names:
-            add("scaling", "time", workload, CURVE_FORMS, threads[-1:])
-    for workload in TWINS:
-        add("twins", "time", workload, (*narrower, *forms_of(workload)), threads[:-1])
+        add("twins", "time", workload, (*narrower, *forms_of(workload)), threads[:-1], seconds=shorter)
     return list(made.values())
 
 

@@ -36,8 +36,9 @@ METHOD = """\
   nobody's time.
 * Every form on so many threads is a process of its own, pinned to as many processors. It waits, asleep, while the
   others take their turns (where memory gets short, the waiting ones are begun anew): in each round all systems, on two
-  threads and on one, for about a second, in blocks of about 0.1 s or one iteration, of which the median counts. The
-  first iterations of a process are not counted, nor is the first after a wait, but where it takes the whole second. A
+  threads and on one, for about a second (twins and how the time grows: half), in blocks of about 0.1 s or one
+  iteration, of which the median counts. The first iterations of a process are not counted, nor is the first after a
+  wait, but where it takes all of that. A
   table has the median over the rounds, and as spread the largest less the smallest over the median; it is that of one
   process over time (`once`: one round, of what takes more than 5 s an iteration, or 40 s to the first). Starts, memory
   and how the time grows are on two threads, the twins first on two, then on one. Memory against inner steps is of one

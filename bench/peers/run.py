@@ -37,7 +37,8 @@ def parse_arguments():
     parser.add_argument("--systems", nargs="+", choices=plan.SYSTEMS, help="these systems; maml always [all]")
     parser.add_argument("--threads", nargs="+", type=int, choices=(1, 2), help="these numbers of threads [1 2]")
     parser.add_argument("--repeats", type=int, help="rounds of each measurement, memory's apart [5; --quick: 3]")
-    parser.add_argument("--seconds", type=float, default=1, help="for each measurement, start not counted [1]")
+    seconds = "for each measurement of the main tables and of adaptation, others half, start not counted [1]"
+    parser.add_argument("--seconds", type=float, default=1, help=seconds)
     parser.add_argument("--quick", action="store_true", help="the main tables of second order alone, 3 repeats")
     parser.add_argument("--fresh", action="store_true", help="forgets earlier results")
     parser.add_argument("--check-only", action="store_true", help="compares all meta-gradients anew, measures nothing")
