@@ -59,6 +59,7 @@ class Model:
 
     @property
     def loss(self) -> str:
+        """Its name: mse, cross_entropy or policy_gradient."""
         return self._own.loss
 
     @property

@@ -1,5 +1,6 @@
 """The engine by named arrays: held against finite differences, NumPy, and the program."""
 
+import inspect
 import os
 import subprocess
 import threading
@@ -294,7 +295,8 @@ def test_arrays_are_not_copied(rng, call):
     assert copied("f8") > 3
 
 
-@pytest.mark.parametrize("call", ["meta_gradient", "Adaptation", "fit", "score", "adapt"])
+@pytest.mark.parametrize("call", ["loss", "gradient", "hvp", "meta_gradient", "Adaptation", "vjp", "jvp", "fit", "score",
+                                  "adapt", "predict"])
 def test_the_gil_is_released(rng, call):
     model = maml.Model(input=[200], layers=["linear 400", "tanh", "linear 400", "tanh", "linear 1"])
     x, y = rng.normal(size=(4, 200, 200)).astype("f4"), rng.normal(size=(4, 200, 1)).astype("f4")
@@ -302,7 +304,17 @@ def test_the_gil_is_released(rng, call):
     tasks = [((a, b), (a, b)) for a, b in zip(x, y)]
     learner = maml.MetaLearner(model, inner_lr=1e-6, inner_steps=5, data_tasks=4, threads=1)
     adaptation = maml.Adaptation(model, (x, y), (x, y), inner_steps=20, threads=1)
-    run = {"meta_gradient": lambda: maml.meta_gradient(model, params, (x, y), (x, y), inner_steps=5, threads=1),
+    many = np.repeat(x[0], 100, 0), np.repeat(y[0], 100, 0)
+    adaptation.run(params)
+    stacked = {key: np.stack([value] * 4) for key, value in params.items()}
+    adapted = learner.adapt(x[0], y[0])
+    run = {"loss": lambda: maml.loss(model, params, *many),
+           "gradient": lambda: maml.gradient(model, params, *many),
+           "hvp": lambda: maml.hvp(model, params, *many, params),
+           "vjp": lambda: adaptation.vjp(stacked),
+           "jvp": lambda: adaptation.jvp(stacked),
+           "predict": lambda: adapted.predict(many[0]),
+           "meta_gradient": lambda: maml.meta_gradient(model, params, (x, y), (x, y), inner_steps=5, threads=1),
            "Adaptation": lambda: adaptation.run(params),
            "fit": lambda: learner.fit(tasks, iterations=2),
            "score": lambda: learner.score(tasks, steps=20),
@@ -319,6 +331,15 @@ def test_the_gil_is_released(rng, call):
     done.set()
     thread.join()
     assert during > 5
+
+
+def test_all_that_is_public_has_a_docstring():
+    public = {name: getattr(maml, name) for name in maml.__all__ if name != "__version__"}
+    for name, thing in list(public.items()):
+        if inspect.isclass(thing):
+            public |= {f"{name}.{key}": member for key, member in vars(thing).items()
+                       if key[0] != "_" and (callable(member) or isinstance(member, (property, classmethod)))}
+    assert len(public) > 40 and [name for name, thing in public.items() if not inspect.getdoc(thing)] == []
 
 
 X, Y = np.zeros((4, 3)), np.zeros((4, 2))

@@ -544,6 +544,15 @@ def test_a_progress_bar_in_a_notebook(capsys, monkeypatch):
         assert shown in (err := capsys.readouterr().err) and bool(shown) == bool(err)
 
 
+def test_a_progress_bar_in_jupyter():
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    cell = nbformat.v4.new_code_cell("import maml\nlearner = maml.MetaLearner('sinusoid-10shot').fit(iterations=30)")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    assert any("widget-view" in json.dumps(output) for output in cell.outputs), cell.outputs
+    assert "30/30" in json.dumps(notebook.metadata)
+
+
 @pytest.mark.parametrize("call, message", [
     (lambda l: l.fit(), "tasks.*missing"),
     (lambda l: l.fit([]), "tasks.*empty"),
