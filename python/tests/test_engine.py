@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -293,6 +294,24 @@ def test_arrays_are_not_copied(rng, call):
     copied("f4")  # what is made once
     assert copied("f4") < 1
     assert copied("f8") > 3
+
+
+def test_the_engine_copies_no_arrays():
+    model = maml.Model(input=[20000], layers=["linear 1"])
+    params, x, y = model.init(0), np.ones((2, 400, 20000), "f4"), np.zeros((2, 400, 1), "f4")  # x: 64 MB
+    adaptation = maml.Adaptation(model, (x, y), (x, y))
+
+    def resident(field):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1000 for line in lines if line.startswith(field))
+
+    for call in (lambda: maml.gradient(model, params, x[0], y[0]), lambda: adaptation.run(params),
+                 lambda: maml.meta_gradient(model, params, (x, y), (x, y), inner_lr=1e-9)):
+        call()
+        Path("/proc/self/clear_refs").write_text("5")  # the most begins anew
+        before = resident("VmRSS")
+        call()
+        assert resident("VmHWM") - before < 16
 
 
 @pytest.mark.parametrize("call", ["loss", "gradient", "hvp", "meta_gradient", "Adaptation", "vjp", "jvp", "fit", "score",
