@@ -17,6 +17,7 @@ def rng():
 def seconds_after_ctrl_c(call, after):
     """Of which the call, ended by a Ctrl-C `after` seconds, took so many."""
     pressed = []
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins without
 
     def press():
         pressed.append(time.monotonic())
