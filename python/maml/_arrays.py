@@ -245,9 +245,9 @@ def tasks(model: Any, support: Any, query: Any, dtype: np.dtype, support_weights
     arrays: list[list[np.ndarray]] = [[] for _ in range(count)]
     for name, pairs in sets.items():
         made = [examples(model, x, y, name, dtype) for x, y in pairs]
-        for i, rows in enumerate(made):
-            for part, values in zip("xy", rows):
-                require_finite(values, f"{name}.{part}", f"task {i}, ")
+        for i, (x, y) in enumerate(made):
+            require_finite(x, f"{name}.x", f"task {i}, ")
+            require_finite(y, f"{name}.y", f"task {i}, ")
         if model.is_classifier and len({len(y) for _, y in made}) == 1:
             whole = np.stack([y for _, y in made])
             made = [(x, y) for (x, _), y in zip(made, whole)]
