@@ -105,7 +105,7 @@ TEST_CASE("adapt: the same bits on the models of the presets, some rows at a tim
 
 TEST_CASE("adapt: statistics are those of the support set, unless the model has running ones or the call says") {
   const auto of = [](std::size_t which) { return initial_model(classifier({13, 11, 1}, layer_lists[which])); };
-  const auto statistics = [](const LoadedModel& model, AdaptOptions options = {}) {
+  const auto statistics = [](const LoadedModel& model, const AdaptOptions& options = {}) {
     return adapt(model, support_of(model, unequal), options).statistics();
   };
   CHECK_FALSE(statistics(of(0)).has_value());
