@@ -49,9 +49,10 @@ std::size_t rows_of(std::size_t values, std::size_t of_one, const char* what) {
   return values / of_one;
 }
 
-void require_finite(std::span<const float> values, const char* what) {
-  require(std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); }), what,
-          "holds a value that is not finite");
+void require_finite(std::span<const float> values, std::size_t of_row, const char* what) {
+  const auto bad = std::find_if_not(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+  require(bad == values.end(), what, "holds a value that is not finite in row ",
+          static_cast<std::size_t>(bad - values.begin()) / of_row, " (mend it, or leave the row out)");
 }
 
 /// Rows of each class that the labels count; none has none.
@@ -138,7 +139,7 @@ std::size_t AdaptedModel::rows_at_once(std::size_t rows) const {
 std::vector<float> AdaptedModel::outputs(std::span<const float> x) const {
   const std::size_t inputs = model_->input().size(), size = model_->output().size();
   const std::size_t rows = rows_of(x.size(), inputs, "query.x");
-  require_finite(x, "query.x");
+  require_finite(x, inputs, "query.x");
   if (!predictor_) fail(model_->foreign()->name, "gives no predictions (give it predict)");
   std::vector<float> result(rows * size);
   if (rows == 0) return result;
@@ -180,8 +181,8 @@ AdaptedModel adapt(const LoadedModel& loaded, SupportSet support, const AdaptOpt
   require(rows > 0, "support.x", "has no rows");
   require(support.y.size() == rows * targets, "support.y", "has ", support.y.size(), " values, but ", rows,
           " support rows want ", rows * targets);
-  require_finite(support.x, "support.x");
-  require_finite(support.y, "support.y");
+  require_finite(support.x, model.input().size(), "support.x");
+  require_finite(support.y, targets, "support.y");
 
   AdaptedModel::Parts parts;
   const auto by_class =

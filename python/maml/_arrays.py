@@ -202,7 +202,8 @@ def _pairs(sets: Any, name: str) -> list[tuple[Any, Any]]:
         if len(x) != len(y):
             raise Error(f"[{name}.y] has {len(y)} tasks, but {name}.x has {len(x)}")
         return list(zip(x, y))
-    problem = Error(f"[{name}] must be a pair of arrays (x, y), tasks first, or a list with one pair a task")
+    problem = Error(f"[{name}] must be a tuple (x, y) of arrays, tasks first, or a list with one pair (x, y) a "
+                    "task")
     if isinstance(sets, (str, bytes, Mapping)) or not hasattr(sets, "__iter__"):
         raise problem
     # An array of two entries would come apart like a pair: [x, y] of two tasks, say.

@@ -68,6 +68,8 @@ def _rows(x: Any, y: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     if x.ndim < 1 or y.ndim < 1 or len(x) != len(y):
         raise Error(f"[{name}] has x of shape {_arrays.shape_text(x.shape)} and y of shape "
                     f"{_arrays.shape_text(y.shape)}, but wants as many rows of both")
+    for part, values in (("x", x), ("y", y)):
+        _arrays.require_finite(values, f"{name}.{part}")
     return x, y
 
 
@@ -124,6 +126,9 @@ class Listed(Source):
     """Tasks that are split already."""
 
     def __init__(self, tasks: list[Task]):
+        for i, task in enumerate(tasks):
+            for part, (x, y) in zip(("support", "query"), task):
+                _rows(x, y, f"tasks[{i}].{part}")
         self.tasks = tasks
         self.count = len(tasks)
 

@@ -298,14 +298,13 @@ def test_arrays_are_not_copied(rng, call):
 
 def test_the_engine_copies_no_arrays():
     model = maml.Model(input=[20000], layers=["linear 1"])
-    params, x, y = model.init(0), np.ones((2, 400, 20000), "f4"), np.zeros((2, 400, 1), "f4")  # x: 64 MB
-    adaptation = maml.Adaptation(model, (x, y), (x, y))
+    params, x, y = model.init(0), np.ones((2, 500, 20000), "f4"), np.zeros((2, 500, 1), "f4")  # x: 80 MB
 
     def resident(field):
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) / 1000 for line in lines if line.startswith(field))
 
-    for call in (lambda: maml.gradient(model, params, x[0], y[0]), lambda: adaptation.run(params),
+    for call in (lambda: maml.gradient(model, params, x[0], y[0]), lambda: maml.Adaptation(model, (x, y), (x, y)).run(params),
                  lambda: maml.meta_gradient(model, params, (x, y), (x, y), inner_lr=1e-9)):
         call()
         Path("/proc/self/clear_refs").write_text("5")  # the most begins anew
@@ -342,7 +341,7 @@ def test_the_gil_is_released(rng, call):
     def tick():
         while not done.wait(0.001):
             count[0] += 1
-    thread = threading.Thread(target=tick)
+    thread = threading.Thread(target=tick, daemon=True)
     thread.start()
     before = count[0]
     run()
@@ -408,7 +407,7 @@ SETS = 2 * ((np.zeros((2, 4, 3)), np.zeros((2, 4, 2))),)
     (lambda m, p: maml.meta_gradient(m, p, *SETS, inner_lr=0.1, inner_alpha=0.1), r"\[inner_alpha\] is inner_lr by"),
     (lambda m, p: maml.meta_gradient(m, p, *SETS, support_weights=3), r"\[support_weights\] is 3, .*list"),
     (lambda m, p: maml.meta_gradient(m, p, ([[1, 2], [1]], Y), SETS[1]), r"\[support.x\] is no array"),
-    (lambda m, p: maml.meta_gradient(m, p, [SETS[0][0], SETS[0][1]], SETS[1]), r"\[support\] must be a pair of arrays"),
+    (lambda m, p: maml.meta_gradient(m, p, [SETS[0][0], SETS[0][1]], SETS[1]), r"\[support\] must be a tuple \(x, y\) of arrays"),
     (lambda m, p: maml.meta_gradient(m, p, SETS[0], [(X, Y), (ONE_NAN, Y)]),
      r"\[query.x\] holds a value that is not finite in task 1, row 2 "),
     (lambda m, p: maml.gradient(m, p, X, np.full((4, 2), np.inf)), r"\[batch.y\] .*not finite in row 0 "),

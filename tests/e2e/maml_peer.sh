@@ -100,11 +100,11 @@ PY
     exit 1
   fi
 
-  on $name --mode time --threads 2 --seconds 0.5 --started 1 </dev/null >time.json
+  on $name --mode time --threads 2 --seconds 2 --started 1 </dev/null >time.json
   echo | on $name --mode time --seconds 0 --rounds 3 >rounds.json  # one line comes, so that two are made
   echo | on $name --mode adapt --seconds 0 --rounds 3 >>rounds.json
   for form in adapt kept; do
-    on $name --mode adapt --form $form --steps 2 --seconds 0.5 --out $form.safetensors >$form.json
+    on $name --mode adapt --form $form --steps 2 --seconds 2 --out $form.safetensors >$form.json
   done
   python3 - $name <<'PY'
 import json, sys

@@ -268,7 +268,8 @@ TEST_CASE("adapt: what does not fit is refused by name") {
   CHECK_THROWS_WITH_AS(adapted.outputs(noise(15, 1)), doctest::Contains("[query.x] has 15 values"), Error);
   auto holed = noise(32, 1);
   holed[20] = NAN;
-  CHECK_THROWS_WITH_AS(adapted.outputs(holed), "[query.x] holds a value that is not finite", Error);
+  CHECK_THROWS_WITH_AS(adapted.outputs(holed),
+                       "[query.x] holds a value that is not finite in row 1 (mend it, or leave the row out)", Error);
   // Without layers that keep them there are no statistics to ask for; with layers that keep none of their own, an
   // error.
   CHECK_FALSE(adapt(model, support_of(model, {0, 1}), {.statistics = Statistics::running}).statistics().has_value());
