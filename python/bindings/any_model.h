@@ -1,6 +1,7 @@
 #pragma once
 
 #include "maml/base/workers.h"
+#include "maml/nn/loss.h"
 #include "maml/nn/model.h"
 #include "maml/train/options.h"
 
@@ -11,6 +12,11 @@ namespace maml::python {
 inline int threads_of(int threads, const Model& model) {
   if (threads != 0) return threads;
   return model.foreign() ? 1 : available_threads();
+}
+
+/// Whether targets are labels.
+inline bool is_classifier(const Model& model) {
+  return model.loss().name() == "cross_entropy";
 }
 
 /// The model, where it is a foreign one; null where it is that of options.

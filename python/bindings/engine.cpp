@@ -18,10 +18,6 @@ namespace maml::python {
 
 namespace {
 
-bool is_classifier(const Model& model) {
-  return model.loss().name() == "cross_entropy";
-}
-
 template <class T> std::vector<std::size_t> rows_by_class(const In<T>& labels) {
   std::vector<std::size_t> rows;
   count_rows_by_class(std::span(labels.data(), labels.size()), rows);

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "bindings/any_model.h"
 #include "bindings/arrays.h"
 #include "maml/nn/loss.h"
 #include "maml/tasks/given.h"
@@ -69,7 +70,7 @@ template <class T> GivenOptions given_options(const Model& model, const Tasks<T>
   GivenOptions options;
   options.targets = model.loss().targets(model.output().size());
   options.counts_classes =
-      model.loss().name() == "cross_entropy" && model.loss().normalisation() == Normalisation::sum_over_shots;
+      is_classifier(model) && model.loss().normalisation() == Normalisation::sum_over_shots;
   options.are_alike = tasks.are_alike(options.counts_classes);
   return options;
 }

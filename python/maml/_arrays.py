@@ -145,6 +145,14 @@ def targets(model: Any, y: Any, rows: int, name: str, dtype: np.dtype) -> np.nda
     return np.asarray(y, dtype, order="C").reshape(wanted)
 
 
+def _is_finite(values: Any) -> bool:
+    """Whether these are an array whose sum is finite, as that of finite numbers alone may be; takes no memory."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum()))
+
+
 def require_finite(values: np.ndarray, name: str, where: str = "") -> None:
     """Rows of numbers. where: begins the place."""
     if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -237,7 +245,8 @@ def tasks(model: Any, support: Any, query: Any, dtype: np.dtype, support_weights
           query_weights: Any = None, *, classes_alike: bool = False) -> Any:
     """The engine's tasks. Labels become floats in one array for all tasks; nothing else is copied, but weights.
     classes_alike: of a classifier, weighs support rows so that classes count alike, as `adapt` does."""
-    sets = {name: _pairs(_whole(given, name, dtype), name) for name, given in (("support", support), ("query", query))}
+    arrived = {name: _whole(given, name, dtype) for name, given in (("support", support), ("query", query))}
+    sets = {name: _pairs(given, name) for name, given in arrived.items()}
     count = len(sets["support"])
     if len(sets["query"]) != count:
         raise Error(f"[query] has {len(sets['query'])} tasks, but support has {count}")
@@ -246,9 +255,10 @@ def tasks(model: Any, support: Any, query: Any, dtype: np.dtype, support_weights
     arrays: list[list[np.ndarray]] = [[] for _ in range(count)]
     for name, pairs in sets.items():
         made = [examples(model, x, y, name, dtype) for x, y in pairs]
-        for i, (x, y) in enumerate(made):
-            require_finite(x, f"{name}.x", f"task {i}, ")
-            require_finite(y, f"{name}.y", f"task {i}, ")
+        if not (isinstance(arrived[name], tuple) and all(map(_is_finite, arrived[name]))):  # many small tasks: at once
+            for i, (x, y) in enumerate(made):
+                require_finite(x, f"{name}.x", f"task {i}, ")
+                require_finite(y, f"{name}.y", f"task {i}, ")
         if model.is_classifier and len({len(y) for _, y in made}) == 1:
             whole = np.stack([y for _, y in made])
             made = [(x, y) for (x, _), y in zip(made, whole)]

@@ -43,3 +43,16 @@ def conv():
 def regression(rng, tasks=3, rows=(4, 5), dtype="float64"):
     return tuple((rng.normal(size=(tasks, n, 3)).astype(dtype), rng.normal(size=(tasks, n, 2)).astype(dtype))
                  for n in rows)
+
+
+def sine(rng, rows=20):
+    """A task of the sinusoid, split in two."""
+    a, phase = rng.uniform(0.1, 5), rng.uniform(0, np.pi)
+    x = rng.uniform(-5, 5, (rows, 1)).astype("f4")
+    y = (a * np.sin(x - phase)).astype("f4")
+    return (x[:10], y[:10]), (x[10:], y[10:])
+
+
+def regressor(**options):
+    model = maml.Model(input=[1], layers=["linear 24", "relu", "linear 24", "relu", "linear 1"])
+    return maml.MetaLearner(model, **{"inner_lr": 0.01, "data_tasks": 6, **options})

@@ -3,21 +3,17 @@
 import itertools
 import json
 import os
-import pty
-import select
 import shutil
 import subprocess
 import sys
-import termios
 import time
-import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import maml
-from conftest import seconds_after_ctrl_c
+from conftest import regressor, seconds_after_ctrl_c, sine
 
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,19 +27,6 @@ def program(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: subprocess.run([os.environ["MAML"], *arguments], text=True, capture_output=True,
                                              check=True).stdout
-
-
-def sine(rng, rows=20):
-    """A task of the sinusoid, split in two."""
-    a, phase = rng.uniform(0.1, 5), rng.uniform(0, np.pi)
-    x = rng.uniform(-5, 5, (rows, 1)).astype("f4")
-    y = (a * np.sin(x - phase)).astype("f4")
-    return (x[:10], y[:10]), (x[10:], y[10:])
-
-
-def regressor(**options):
-    model = maml.Model(input=[1], layers=["linear 24", "relu", "linear 24", "relu", "linear 1"])
-    return maml.MetaLearner(model, **{"inner_lr": 0.01, "data_tasks": 6, **options})
 
 
 def classes(rng, count=8, rows=12):
@@ -508,50 +491,6 @@ def test_a_packed_table(tmp_path, program):
             "load", "--quiet", "--out", "turned.safetensors")
     with pytest.raises(maml.Error, match="temperature, hour.*the model knows hour, temperature"):
         learner.fit("turned.safetensors", iterations=1)
-
-
-def test_a_progress_bar(capsys):
-    regressor().fit(sine, iterations=3, progress=True)
-    shown = capsys.readouterr().err
-    assert "3/3" in shown and "mse" in shown
-    regressor().fit(sine, iterations=3)  # nobody looks
-    assert capsys.readouterr().err == ""
-
-
-def test_a_progress_bar_in_a_terminal(monkeypatch):
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 100))
-
-    def shown():
-        text = b""
-        while select.select([ours], [], [], 0.2)[0]:
-            text += os.read(ours, 4096)
-        return text.decode()
-    with open(theirs, "w") as terminal:
-        monkeypatch.setattr(sys, "stderr", terminal)
-        regressor().fit(sine, iterations=3)
-        assert "3/3" in shown()
-        regressor().fit(sine, iterations=3, progress=False)
-        assert shown() == ""
-    os.close(ours)
-
-
-def test_a_progress_bar_in_a_notebook(capsys, monkeypatch):
-    shell = types.SimpleNamespace(config={"IPKernelApp": {}})
-    for now, shown in ((shell, "3/3"), (types.SimpleNamespace(config={}), ""), (None, "")):
-        monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: now))
-        regressor().fit(sine, iterations=3)
-        assert shown in (err := capsys.readouterr().err) and bool(shown) == bool(err)
-
-
-def test_a_progress_bar_in_jupyter():
-    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
-    pytest.importorskip("ipykernel"), pytest.importorskip("ipywidgets")
-    cell = nbformat.v4.new_code_cell("import maml\nlearner = maml.MetaLearner('sinusoid-10shot').fit(iterations=30)")
-    notebook = nbformat.v4.new_notebook(cells=[cell])
-    nbclient.NotebookClient(notebook, timeout=120, startup_timeout=120, kernel_name="python3").execute()
-    assert any("widget-view" in json.dumps(output) for output in cell.outputs), cell.outputs
-    assert "30/30" in json.dumps(notebook.metadata)
 
 
 @pytest.mark.parametrize("call, message", [
