@@ -24,6 +24,12 @@ build() {
   echo "built build/$preset in $((SECONDS - start)) s"
 }
 
+# no_training: ends the script where `make zoo` trains in this tree, which would be in whatever is timed.
+no_training() {
+  [ ! -e zoo/.running ] || flock -n zoo/.running true ||
+    { echo "${0##*/}: make zoo is training here, which would be in the timings; make zoo-stop stops it" >&2; exit 1; }
+}
+
 # must_build PRESET ...: the same, counted as a failure where it fails. For builds that are themselves a check.
 must_build() { build "$@" || { failed=$((failed + 1)); return 1; }; }
 
@@ -40,23 +46,34 @@ active_isa() {
 
 show() { sed 's/^/    /' "$1" | tail -n "${2:-60}"; }
 
-# unit_tests TITLE BINARY [doctest flags]: counts doctest's cases; a crash or a time-out counts as one more failure.
-# The instruction set is MAML_ISA's; the line says on which one it ran.
+# unit_tests TITLE BINARY [doctest flags]: counts doctest's cases, each of tests/'s files in a process of its own, so
+# many at once as there are processors, the largest first. What a crash or a time-out left unrun counts as failed. The
+# instruction set is MAML_ISA's; the line says on which one it ran.
 unit_tests() {
-  local title=$1 binary=$2 start=$SECONDS status=0 log=$scratch/unit.log good bad isa; shift 2
-  ( ulimit -c 0; timeout --foreground -k 10 "${TEST_TIMEOUT:-900}" "${LAUNCH[@]}" "$binary" --no-colors --no-intro=true "$@"; exit $? ) >"$log" 2>&1 || status=$?
-  isa=$(sed -n 's/^instruction set: //p' "$log" | head -n 1)
-  good=$(sed -nE 's/^\[doctest\] test cases:.*\| +([0-9]+) passed.*/\1/p' "$log" | tail -n 1)
-  bad=$(sed -nE 's/^\[doctest\] test cases:.*\| +([0-9]+) failed.*/\1/p' "$log" | tail -n 1)
-  [ "$status" = 0 ] || [ "${bad:-0}" -gt 0 ] || { bad=$((${bad:-0} + 1)); echo "exit status $status" >>"$log"; }
-  [ -n "$good" ] || [ "${bad:-0}" -gt 0 ] || { bad=1; echo "no count of test cases" >>"$log"; }
-  passed=$((passed + ${good:-0})) failed=$((failed + ${bad:-0}))
-  if [ "${bad:-0}" -gt 0 ]; then
-    echo "FAIL  $title on ${isa:-?}: ${good:-0} passed, $bad failed"
-    show "$log" 200
+  local title=$1 binary=$2 start=$SECONDS logs=$scratch/unit all good bad isa; shift 2
+  rm -rf "$logs"; mkdir "$logs"
+  all=$("${LAUNCH[@]}" "$binary" --no-colors --count "$@" | sed -nE 's/^\[doctest\] .*filters: ([0-9]+)$/\1/p')
+  find tests -name '*_test.cpp' -printf '%s %p\n' | sort -rn | cut -d ' ' -f 2 | xargs -P "$JOBS" -I '{file}' bash -c '
+    ulimit -c 0; file=$1 log=$2/${1//\//_}; shift 2
+    timeout --foreground -k 10 "${TEST_TIMEOUT:-900}" "$@" --source-file="*/$file" >"$log" 2>&1 ||
+      echo "exit status $? of $file" >>"$log"
+  ' -- '{file}' "$logs" "${LAUNCH[@]}" "$binary" --no-colors --no-intro=true "$@"
+  isa=$(sed -n 's/^instruction set: //p' "$logs"/* | head -n 1)
+  good=$(sum_of passed "$logs") bad=$(sum_of failed "$logs")
+  if [ -z "$all" ] || [ $((good + bad)) -lt "$all" ]; then bad=$((${all:-1} - good)); fi
+  [ "$bad" -gt 0 ] || ! grep -q '^exit status ' "$logs"/* || bad=1
+  passed=$((passed + good)) failed=$((failed + bad))
+  if [ "$bad" -gt 0 ]; then
+    echo "FAIL  $title on ${isa:-?}: $good of ${all:-?} passed, $bad failed"
+    grep -l '^exit status ' "$logs"/* | while read -r log; do show "$log" 200; done
   else
     echo "PASS  $title on $isa: $good cases ($((SECONDS - start)) s)"
   fi
+}
+
+# sum_of passed|failed LOGS: that count of doctest's, of all the logs.
+sum_of() {
+  sed -nE "s/^\[doctest\] test cases:.*\| +([0-9]+) $1.*/\1/p" "$2"/* | awk '{ n += $1 } END { print n + 0 }'
 }
 LAUNCH=()
 
