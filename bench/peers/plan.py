@@ -16,6 +16,8 @@ MOST_FLOAT64, MOST_UNITS, MOST_TURNED, MOST_EVER = 1e-6, 30, 0.05, 0.3
 # Of Adam's first moments after so many iterations, in float64, where no rounding turns anything over: PyTorch's Adam adds
 # its epsilon at another place.
 ITERATIONS, MOST_MOMENTS = 3, 1e-3
+# Of a measurement of the main tables and of adaptation; others take half, starts and memory one iteration or a few.
+SECONDS = 1
 SYSTEMS = ("maml", "jax", "torch", "learn2learn", "higher")
 SECTIONS = ("second-order", "adapt", "twins", "memory", "scaling", "start")
 
@@ -69,7 +71,6 @@ IMAGE_FORMS = (
     ("jax", "shard+patches"),
     ("jax", "shard+patches+mixflow"),
     ("torch", "loop"),
-    ("torch", "loop+nhwc"),
     ("torch", "vmap"),
     ("torch", "vmap+compile"),
     ("learn2learn", "loop"),
@@ -84,7 +85,6 @@ LARGE_IMAGE_FORMS = (
     ("jax", "shard+patches"),
     ("jax", "shard+patches+mixflow"),
     ("torch", "loop"),
-    ("torch", "loop+nhwc"),
     ("torch", "vmap"),
     ("learn2learn", "loop"),
 )
@@ -133,7 +133,7 @@ class Measurement:
     form: str
     threads: int
     round: int
-    seconds: float = 1
+    seconds: float = SECONDS
     steps: int = 0  # of an adaptation
 
     def key(self):
@@ -207,6 +207,7 @@ def forms_of(workload):
         ("jax", "loop"),
         ("jax", "vmap+patches+window"),
         *LARGE_IMAGE_FORMS,
+        ("torch", "loop+nhwc"),  # of one channel it is the loop
         ("jax", "map+patches+remat+rolled"),
     )
 
@@ -222,7 +223,7 @@ def measurements(present, a, wider=False):
 
     narrower = (("maml", "avx2"),) if wider else ()
 
-    def add(section, kind, workload, forms, threads, rounds=rounds, seconds=a.seconds, steps=0, ours="maml"):
+    def add(section, kind, workload, forms, threads, rounds=rounds, seconds=SECONDS, steps=0, ours="maml"):
         if section not in sections or (a.only and not any(workload.startswith(start) for start in a.only)):
             return
         for number in range(rounds):
@@ -241,7 +242,7 @@ def measurements(present, a, wider=False):
         forms = ADAPT_FORMS if workload != "sinusoid" else [pair for pair in ADAPT_FORMS if "patches" not in pair[1]]
         narrow = (("maml", "kept+avx2"),) if wider else ()
         add("adapt", "adapt", workload, (*narrow, *forms), threads, steps=steps, ours="adapt")
-    shorter = a.seconds / 2
+    shorter = SECONDS / 2
     for workload in TWINS:
         add("twins", "time", workload, (*narrower, *forms_of(workload)), threads[-1:], seconds=shorter)
     for workload in MEMORY:

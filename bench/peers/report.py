@@ -31,31 +31,36 @@ def heading(name):
 METHOD = """\
 ## How it is measured
 
-* Every system computes on the same arrays and initial parameters (`bench/peers/workloads.py`; sizes and rates are the
-  presets'). An iteration is the meta-gradient, averaged over the tasks, and Adam's update; drawing tasks is in
+* Every system computes on the same arrays and initial parameters (`bench/peers/workloads.py`). Sizes and rates are the
+  presets'; the pictures are made up, a pattern for each class and noise, since no time depends on what they show. An
+  iteration is the meta-gradient, averaged over the tasks, and Adam's update; drawing tasks is in
   nobody's time.
 * Every form on so many threads is a process of its own, pinned to as many processors. It waits, asleep, while the
   others take their turns (where memory gets short, the waiting ones are begun anew): in each round all systems, on two
   threads and on one, for about a second (twins and how the time grows: half), in blocks of about 0.1 s or one
   iteration, of which the median counts. The first iterations of a process are not counted, nor is the first after a
-  wait, but where it takes all of that. A
-  table has the median over the rounds, and as spread the largest less the smallest over the median; it is that of one
-  process over time (`once`: one round, of what takes more than 5 s an iteration, or 40 s to the first). Starts, memory
-  and how the time grows are on two threads, the twins first on two, then on one. Memory against inner steps is of one
-  iteration and those before it; a start is a new process each time. Before each measurement the peak is measured, and
-  waited, for a minute at most, until it is 95 % of the highest since the run began: the machine is shared.
+  wait, but where it takes all of that. A table has the median over the rounds, and as spread the largest less the
+  smallest over the median; it is that of one process over time (`once`: one round, of what takes more than 5 s an
+  iteration, or 40 s to the first). Starts, memory and how the time grows are on two threads, the twins first on two,
+  then on one. Memory against inner steps is of one iteration and those before it; a start is a new process each time.
+  Before each measurement the peak is measured, and waited, for a minute at most, until it is 90 % of the highest since
+  the run began: the machine is shared.
 * `to ours` is a time over that of maml.cpp, with its fastest instruction set, at the same threads; of adaptation, by a
-  kept `Adaptation`. Every iteration is waited for before the next is asked for. Memory is the largest resident size of
-  the process with the most threads, interpreter and libraries included, and compilation where no earlier process has
-  left it in the cache, as for the most inner steps; processes that compile for it are not; `before` is what it was
-  when libraries and data were there and nothing was computed yet.
+  kept `Adaptation`. Every iteration is waited for before the next is asked for, but where a call makes many. Memory is
+  the largest resident size of the process with the most threads, interpreter and libraries included, and compilation
+  where no earlier process has left it in the cache, as for the most inner steps; processes that compile for it are
+  not; `before` is what it was when libraries and data were there and nothing was computed yet.
 * The share of peak is of multiply-add chains measured in maml.cpp's processes right after its iterations
   ([performance.md](performance.md)).
 * JAX: one jit of the whole meta-iteration, which overwrites parameters and moments (donated). Up to five inner steps
-  are written out, which is faster; more are a scan, which keeps compilation short. On one thread there is one device,
-  so that its tasks over devices are tasks by a scan. A loop over tasks with convolutions as `lax.conv` is how it is
-  mostly written; inside a scan that takes very long an iteration of mini-ImageNet, in little memory, and is measured
-  once.
+  are written out; more are a scan, which keeps compilation short. On one thread there is one device, so that its tasks
+  over devices are tasks by a scan. A loop over tasks with convolutions as `lax.conv` is how it is mostly written;
+  inside a scan that takes very long an iteration of mini-ImageNet, in little memory, and is measured once. Tasks by
+  `vmap` with `lax.conv`, a convolution of as many groups as tasks, are measured on omniglot-5way alone; many iterations
+  a call on the sinusoid alone, where a call weighs as much as its work.
+* Every system runs as it is installed, with no environment of its own. maml.cpp asks the system for large pages, as it
+  always does, where that leaves them to programs to ask for (3 % of omniglot-5way's time:
+  [performance.md](performance.md#what-was-tried)).
 * torch.compile has the whole iteration too, in place; of adaptation, all of it and the prediction. Of five inner steps
   on images it is not among the forms. The other forms of PyTorch, learn2learn and higher run eagerly, with PyTorch's
   fused Adam, in one process each; several processes are nobody's form, and recomputation (`torch.utils.checkpoint`) is
@@ -184,10 +189,11 @@ def adaptation(results, document):
         steps = next(r["steps"] for r in document["results"] if r["kind"] == "adapt" and r["workload"] == name)
         yield f"{workloads.workload(name).preset}, {steps} inner step{'s' * (steps > 1)}, one task.\n"
         yield times_table(results, "adapt", name, 1e6 if name == "sinusoid" else 1e3)
-        key = ("adapt", name, "maml", "kept", results.threads("adapt", name)[0])
-        if results.values(key, "flop"):
-            speed, peak, share = share_of_peak(results, name, key[-1], "adapt", "kept")
-            yield f"maml.cpp, kept: {speed:.1f} GFLOP/s of one thread's {peak:.0f} ({share:.0f} %).\n"
+        for form in ("kept", "kept+avx2"):
+            key = ("adapt", name, "maml", form, results.threads("adapt", name)[0])
+            if results.values(key, "flop"):
+                speed, peak, share = share_of_peak(results, name, key[-1], "adapt", form)
+                yield f"{label('maml', form)}: {speed:.1f} GFLOP/s of one thread's {peak:.0f} ({share:.0f} %).\n"
     if document.get("predictions") and names:
         worst = max(row["difference"] for row in document["predictions"])
         yield f"All predictions agree with maml.cpp's within {worst:.0e} of the largest output.\n"
@@ -213,6 +219,15 @@ def size(variable, name):
     return getattr(workloads.workload(name), variable)
 
 
+# Of each size its name, what the time should be a straight line of, and that as a function of the size.
+GROWTH = {
+    "tasks": ("Tasks", "tasks", float),
+    "ways": ("Ways", "ways", float),
+    "filters": ("Filters", "filters / 32, squared", lambda filters: (filters / 32) ** 2),
+    "steps": ("Inner steps", "inner steps", float),
+}
+
+
 def growth(results, figures):
     found = {variable: results.workloads("time", names) for variable, names in plan.SCALING.items()}
     found = {variable: names for variable, names in found.items() if len(names) > 1}
@@ -220,18 +235,18 @@ def growth(results, figures):
         return
     yield "## How the time grows\n"
     yield (
-        "omniglot-5way-1shot with one size changed, ms a meta-iteration on the most threads. Work grows with tasks, ways and "
-        "inner steps\nin proportion, and with the square of the filters. torch.compile is not among the forms: it takes "
-        "minutes for each size.\n"
+        "omniglot-5way-1shot with one size changed, ms a meta-iteration on the most threads. Work grows by as much with each "
+        "task, way\nand inner step, and with the square of the filters, and so should the time: `off a line` is the farthest "
+        "that it lies from the\nstraight line of least squares, over the longest time. torch.compile is not among the forms: "
+        "it takes minutes for each\nsize. The preset's own size was measured with the tables above.\n"
     )
     for variable, names in found.items():
-        text, lines = curve_table(results, names, functools.partial(size, variable), plan.CURVE_FORMS, "seconds", 1e3)
-        axis = variable if variable != "steps" else "inner steps"
-        yield f"### {axis.capitalize()}\n"
+        # What the time should be a straight line of.
+        name, axis, work = GROWTH[variable]
+        of = functools.partial(size, variable)
+        text, lines = curve_table(results, names, of, plan.CURVE_FORMS, "seconds", 1e3, work)
+        yield f"### {name}\n"
         yield text
-        if variable == "filters":  # so that what is expected is a straight line
-            axis = "filters / 32, squared"
-            lines = {name: [((x / 32) ** 2, y) for x, y in points] for name, points in lines.items()}
         figure = f"peers-{variable}.svg"
         if draw(figures / figure, f"Omniglot 5-way 1-shot against {axis}", axis, "ms a meta-iteration", lines):
             yield f"![Time against {axis}](figures/{figure})\n"
@@ -243,12 +258,12 @@ def agreement(document):
         return
     yield "## The same meta-gradient\n"
     yield (
-        "Before anything is timed, of the functions that are, on two threads: the norm of the difference from maml.cpp's "
+        "Before anything is timed, of the functions that are, on two threads (of many iterations a call, a call of one): the norm of the difference from maml.cpp's "
         "meta-gradient in float64,\nover its norm; in float32 also in multiples of maml.cpp's own rounding error. "
         f"Allowed are {plan.MOST_FLOAT64:.0e} in float64 and {plan.MOST_UNITS} multiples in float32.\nOf images "
         f"{plan.MOST_TURNED} are allowed in float32 too: what a few rectifiers and maxima are worth that rounding turns "
-        "over. So all forms of\nsecond order, but for JAX's maxima by windows and its scan with lax.conv, are checked with gelu and means "
-        "in their place too (`smooth=1`), without that. "
+        "over. So omniglot-5way's and\nmini-imagenet's forms of second order, but for JAX's maxima by windows and mini-imagenet's scan with lax.conv, "
+        "are checked with gelu and means in their place too (`smooth=1`), without that. "
         f"Never allowed are more than {plan.MOST_EVER}. `after {plan.ITERATIONS}`, not of images with rectifiers: the same difference of Adam's first moments after\n{plan.ITERATIONS} iterations in "
         "float64, so that the iterations, too, are the same; PyTorch's Adam adds its epsilon at another place\n"
         f"({plan.MOST_MOMENTS:.0e} allowed).\n"
@@ -266,7 +281,8 @@ def agreement(document):
 
 
 def numbers(document):
-    """What the page was made of, a line for each row of a table, with each round's figures."""
+    """What the page was made of: on what it was measured, the checks, and a line for each row of a table, with each
+    round's figures."""
     words = ("section", "kind", "workload", "system", "form", "threads")
     rows = {}
     for result in document.get("results", []):
@@ -276,7 +292,12 @@ def numbers(document):
             if name in result and (name == "error" or "error" not in result):
                 value = result[name]
                 row.setdefault(name, []).append(float(f"{value:.4g}") if isinstance(value, float) else value)
-    return "[\n" + ",\n".join(map(json.dumps, rows.values())) + "\n]\n"
+    told = ("cpu", "processors", "instruction_sets", "commit", "python", "versions", "absent")
+    about = {name: document[name] for name in told if name in document}
+    lists = {"checks": document.get("checks", []), "rows": rows.values()}
+    parts = [f'"{name}": {json.dumps(value)}' for name, value in about.items()]
+    parts += [f'"{name}": [\n' + ",\n".join(map(json.dumps, values)) + "\n]" for name, values in lists.items()]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def write(document, docs):

@@ -2,9 +2,8 @@
 
 Every form on so many threads is a process of its own, pinned to as many processors, which waits while the others take
 their turns. Results go to results.jsonl line by line, and what is there is not measured again: a run that was broken
-off goes on, unless machine, versions or
-maml.cpp's program have changed since: then all is measured anew, so that what stands in one table was made in turns.
-peers.json is made of them.
+off goes on, unless machine, versions or maml.cpp's program have changed since: then all is measured anew, so that what
+stands in one table was made in turns. peers.json is made of them.
 """
 
 import argparse
@@ -37,8 +36,6 @@ def parse_arguments():
     parser.add_argument("--systems", nargs="+", choices=plan.SYSTEMS, help="these systems; maml always [all]")
     parser.add_argument("--threads", nargs="+", type=int, choices=(1, 2), help="these numbers of threads [1 2]")
     parser.add_argument("--repeats", type=int, help="rounds of each measurement, memory's apart [5; --quick: 3]")
-    seconds = "for each measurement of the main tables and of adaptation, others half, start not counted [1]"
-    parser.add_argument("--seconds", type=float, default=1, help=seconds)
     parser.add_argument("--quick", action="store_true", help="the main tables of second order alone, 3 repeats")
     parser.add_argument("--fresh", action="store_true", help="forgets earlier results")
     parser.add_argument("--check-only", action="store_true", help="compares all meta-gradients anew, measures nothing")

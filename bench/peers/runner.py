@@ -16,7 +16,7 @@ import workloads
 
 HERE = pathlib.Path(__file__).resolve().parent
 TIME_LIMIT = 300  # seconds for one measurement
-QUIET = 0.95  # of the highest peak so far: what a machine reaches that nobody else uses
+QUIET = 0.9  # of the highest peak so far: what a machine reaches that nobody else uses
 LEAST_MEMORY = 1 / 3  # of the machine's; below, processes that wait for their next round are ended
 
 
@@ -176,8 +176,8 @@ class Runner:
             is_quiet = peak >= QUIET * self.peaks[threads]
             if is_quiet or waited >= 60:
                 return waited, is_quiet
-            time.sleep(5)
-            waited += 5
+            time.sleep(2)
+            waited += 2
 
     # What is measured.
 

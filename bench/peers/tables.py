@@ -147,8 +147,17 @@ def of_peak(results, workload):
     return "\n".join(lines)
 
 
-def curve_table(results, names, variable, forms, field, unit):
-    """(table, lines of a figure): one row for each system and form, one column for each value of the variable."""
+def off_a_line(points):
+    """The farthest that (x, y) lie from their straight line of least squares, over the largest y, as text."""
+    if len(points) < 3:
+        return "-"
+    slope, intercept = statistics.linear_regression(*zip(*points))
+    return f"{100 * max(abs(y - slope * x - intercept) for x, y in points) / max(y for _, y in points):.1f} %"
+
+
+def curve_table(results, names, variable, forms, field, unit, work=None):
+    """(table, lines of a figure): one row for each system and form, one column for each value of the variable. With
+    `work`, of which the field should be a straight line, the lines are against that, and a column says how far off."""
     values = [variable(name) for name in names]
     measured = {pair for name in names for pair in results.forms("time", name)}
     rows, lines, notes = [], {}, []
@@ -161,6 +170,9 @@ def curve_table(results, names, variable, forms, field, unit):
             found.append(results.median(key, field))
             if key in results.errors:
                 notes.append(f"`-` {label(*pair)}, at {value}: {results.errors[key]}")
-        rows.append([label(*pair), *("-" if value is None else number(value * unit) for value in found)])
-        lines[label(*pair)] = [(x, value * unit) for x, value in zip(values, found) if value is not None]
-    return table(["system, form", *map(str, values)], rows) + why_absent(notes), lines
+        row = [label(*pair), *("-" if value is None else number(value * unit) for value in found)]
+        points = [(work(x) if work else x, value * unit) for x, value in zip(values, found) if value is not None]
+        rows.append([*row, off_a_line(points)] if work else row)
+        lines[label(*pair)] = points
+    head = ["system, form", *map(str, values), *(["off a line"] if work else [])]
+    return table(head, rows) + why_absent(notes), lines

@@ -28,11 +28,16 @@ test "$status" = 2
 grep -q "inflight/$name\] is being trained by another process" second.txt
 if "${zoo[@]}" 2>second.txt; then echo "a second zoo ran"; exit 1; fi
 grep -q "process $pid works through it already" second.txt
+# Nothing is timed beside it.
+timed() { bash -c 'source "$ROOT/scripts/lib.sh" && cd "$1" && no_training' timed "$PWD"; }
+if timed 2>second.txt; then echo "timings beside a zoo"; exit 1; fi
+grep -q "make zoo is training here" second.txt
 "${zoo[@]}" --stop | grep "asked process $pid" >/dev/null
 status=0
 wait $pid || status=$?
 test "$status" = 130 || { echo "exit status $status"; cat out.txt err.txt; exit 1; }
 grep -q 'can be gone on with: [0-9]* bytes' out.txt
+timed
 test ! -e zoo/$name
 for file in config.toml checkpoint.safetensors best.safetensors metrics.csv; do test -s zoo/inflight/$name/$file; done
 
