@@ -33,8 +33,7 @@ METHOD = """\
 
 * Every system computes on the same arrays and initial parameters (`bench/peers/workloads.py`). Sizes and rates are the
   presets'; the pictures are made up, a pattern for each class and noise, since no time depends on what they show. An
-  iteration is the meta-gradient, averaged over the tasks, and Adam's update; drawing tasks is in
-  nobody's time.
+  iteration is the meta-gradient, averaged over the tasks, and Adam's update; drawing tasks is in nobody's time.
 * Every form on so many threads is a process of its own, pinned to as many processors. It waits, asleep, while the
   others take their turns (where memory gets short, the waiting ones are begun anew): in each round all systems, on two
   threads and on one, for about a second (twins and how the time grows: half), in blocks of about 0.1 s or one
@@ -58,9 +57,9 @@ METHOD = """\
   inside a scan that takes very long an iteration of mini-ImageNet, in little memory, and is measured once. Tasks by
   `vmap` with `lax.conv`, a convolution of as many groups as tasks, are measured on omniglot-5way alone; many iterations
   a call on the sinusoid alone, where a call weighs as much as its work.
-* Every system runs as it is installed, with no environment of its own. maml.cpp asks the system for large pages, as it
-  always does, where that leaves them to programs to ask for (3 % of omniglot-5way's time:
-  [performance.md](performance.md#what-was-tried)).
+* Beside the number of threads, JAX's devices and where compiled code is kept, nothing is set for a system: no other
+  allocator, no large pages. maml.cpp asks for these itself, as it always does, where the machine leaves them to programs
+  to ask for (3 % of omniglot-5way's time: [performance.md](performance.md#what-was-tried)).
 * torch.compile has the whole iteration too, in place; of adaptation, all of it and the prediction. Of five inner steps
   on images it is not among the forms. The other forms of PyTorch, learn2learn and higher run eagerly, with PyTorch's
   fused Adam, in one process each; several processes are nobody's form, and recomputation (`torch.utils.checkpoint`) is
@@ -241,7 +240,6 @@ def growth(results, figures):
         "it takes minutes for each\nsize. The preset's own size was measured with the tables above.\n"
     )
     for variable, names in found.items():
-        # What the time should be a straight line of.
         name, axis, work = GROWTH[variable]
         of = functools.partial(size, variable)
         text, lines = curve_table(results, names, of, plan.CURVE_FORMS, "seconds", 1e3, work)
@@ -258,12 +256,12 @@ def agreement(document):
         return
     yield "## The same meta-gradient\n"
     yield (
-        "Before anything is timed, of the functions that are, on two threads (of many iterations a call, a call of one): the norm of the difference from maml.cpp's "
-        "meta-gradient in float64,\nover its norm; in float32 also in multiples of maml.cpp's own rounding error. "
+        "Before anything is timed, of the functions that are, on two threads (of many iterations a call, a call of "
+        "one): the norm of the difference from maml.cpp's meta-gradient in float64,\nover its norm; in float32 also in multiples of maml.cpp's own rounding error. "
         f"Allowed are {plan.MOST_FLOAT64:.0e} in float64 and {plan.MOST_UNITS} multiples in float32.\nOf images "
         f"{plan.MOST_TURNED} are allowed in float32 too: what a few rectifiers and maxima are worth that rounding turns "
-        "over. So omniglot-5way's and\nmini-imagenet's forms of second order, but for JAX's maxima by windows and mini-imagenet's scan with lax.conv, "
-        "are checked with gelu and means in their place too (`smooth=1`), without that. "
+        "over. So omniglot-5way's and\nmini-imagenet's forms of second order, but for JAX's maxima by windows and "
+        "mini-imagenet's scan with lax.conv, are checked with gelu and means in their place too (`smooth=1`), without that. "
         f"Never allowed are more than {plan.MOST_EVER}. `after {plan.ITERATIONS}`, not of images with rectifiers: the same difference of Adam's first moments after\n{plan.ITERATIONS} iterations in "
         "float64, so that the iterations, too, are the same; PyTorch's Adam adds its epsilon at another place\n"
         f"({plan.MOST_MOMENTS:.0e} allowed).\n"
